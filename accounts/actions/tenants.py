@@ -1,0 +1,64 @@
+"""What can be done with a tenant: open, change, suspend, resume, close."""
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.actions import keys
+from accounts.errors import TenantNotActive
+from accounts.models import ApiKey, Tenant
+from compliance import rows
+from compliance.contracts import Actor
+
+
+def open(*, tenant: Tenant, by: Actor) -> Tenant:
+    """Adds a tenant.
+
+    Raises:
+        ValidationError: the slug is taken, or the time zone unknown.
+    """
+    return rows.create(tenant, by=by)
+
+
+def change(*, tenant: Tenant, by: Actor) -> Tenant:
+    """Saves changed names and time zone. A new time zone counts from each budget's next period on."""
+    return rows.change(tenant, by=by)
+
+
+def suspend(*, tenant: Tenant, by: Actor, reason: str = "") -> Tenant:
+    """Refuses every request of the tenant until it is resumed.
+
+    Raises:
+        TenantNotActive: it is closed.
+    """
+    return _set_status(tenant, Tenant.Status.SUSPENDED, by=by, verb="suspended", reason=reason)
+
+
+def resume(*, tenant: Tenant, by: Actor, reason: str = "") -> Tenant:
+    """Serves a suspended tenant again.
+
+    Raises:
+        TenantNotActive: it is closed.
+    """
+    return _set_status(tenant, Tenant.Status.ACTIVE, by=by, verb="resumed", reason=reason)
+
+
+@transaction.atomic
+def close(*, tenant: Tenant, by: Actor, reason: str = "") -> Tenant:
+    """Ends a tenant for good: its keys are revoked, its records stay.
+
+    Raises:
+        TenantNotActive: it is closed already.
+    """
+    for key in ApiKey.objects.filter(tenant=tenant).exclude(status=ApiKey.Status.REVOKED):
+        keys.revoke(key=key, by=by, reason=reason or "tenant closed")
+    return _set_status(tenant, Tenant.Status.CLOSED, by=by, verb="closed", reason=reason)
+
+
+@transaction.atomic
+def _set_status(tenant: Tenant, status: Tenant.Status, *, by: Actor, verb: str, reason: str) -> Tenant:
+    tenant = Tenant.objects.select_for_update().get(pk=tenant.pk)
+    if tenant.status == Tenant.Status.CLOSED:
+        raise TenantNotActive(f"{tenant} is closed, which is for good.")
+    tenant.status = status
+    tenant.closed_at = timezone.now() if status == Tenant.Status.CLOSED else None
+    return rows.change(tenant, by=by, verb=verb, reason=reason)

@@ -1,0 +1,66 @@
+"""Tenants and their applications."""
+
+import zoneinfo
+
+from django.core.exceptions import ValidationError
+from django.db import models
+
+
+def validate_time_zone(name: str) -> None:
+    """Refuses what is not a name of the IANA time zone database."""
+    if name not in zoneinfo.available_timezones():
+        raise ValidationError(f"{name!r} is not a time zone; use an IANA name such as Europe/Berlin.")
+
+
+class Tenant(models.Model):
+    """An organisation whose applications use the gateway. Nothing is shared between two of them."""
+
+    class Status(models.TextChoices):
+        ACTIVE = "active", "Active"
+        SUSPENDED = "suspended", "Suspended"
+        CLOSED = "closed", "Closed"
+
+    slug = models.SlugField(max_length=50, unique=True, help_text="Short name, used in reports and logs.")
+    name = models.CharField(max_length=100)
+    time_zone = models.CharField(
+        max_length=50,
+        default="UTC",
+        validators=[validate_time_zone],
+        help_text="Days, weeks and months of its budgets begin at midnight here, e.g. Europe/Berlin.",
+    )
+    status = models.CharField(max_length=16, choices=Status, default=Status.ACTIVE)
+    created_at = models.DateTimeField(auto_now_add=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("slug",)
+        constraints = (
+            models.CheckConstraint(
+                name="tenant_closed_has_time",
+                condition=models.Q(status="closed") ^ models.Q(closed_at__isnull=True),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Application(models.Model):
+    """One program of a tenant. Keys are issued to applications."""
+
+    class Status(models.TextChoices):
+        ACTIVE = "active", "Active"
+        SUSPENDED = "suspended", "Suspended"
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="applications")
+    slug = models.SlugField(max_length=50, help_text="Short name, unique within its tenant.")
+    name = models.CharField(max_length=100)
+    status = models.CharField(max_length=16, choices=Status, default=Status.ACTIVE)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("tenant", "slug")
+        constraints = (models.UniqueConstraint(fields=("tenant", "slug"), name="application_slug_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.tenant.slug}/{self.slug}"

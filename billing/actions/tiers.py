@@ -1,0 +1,43 @@
+"""What can be done with tiers, and which tier a tenant has."""
+
+from billing.models import Subscription, Tier
+from compliance import rows
+from compliance.contracts import Actor
+
+
+def add(*, tier: Tier, by: Actor) -> Tier:
+    """Adds a tier."""
+    return rows.create(tier, by=by)
+
+
+def change(*, tier: Tier, by: Actor) -> Tier:
+    """Changes a tier's limits, for all of its tenants at once."""
+    return rows.change(tier, by=by)
+
+
+def remove(*, tier: Tier, by: Actor, reason: str = "") -> None:
+    """Deletes a tier.
+
+    Raises:
+        ProtectedError: a tenant has it.
+    """
+    rows.delete(tier, by=by, reason=reason)
+
+
+def subscribe(*, subscription: Subscription, by: Actor) -> Subscription:
+    """Gives a tenant its tier.
+
+    Raises:
+        ValidationError: the tenant has one; change that one.
+    """
+    return rows.create(subscription, by=by)
+
+
+def resubscribe(*, subscription: Subscription, by: Actor) -> Subscription:
+    """Moves a tenant to another tier. What it used of its rates so far goes on counting."""
+    return rows.change(subscription, by=by)
+
+
+def unsubscribe(*, subscription: Subscription, by: Actor, reason: str = "") -> None:
+    """Takes a tenant's tier away; its requests are refused from then on."""
+    rows.delete(subscription, by=by, reason=reason)

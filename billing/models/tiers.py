@@ -1,0 +1,56 @@
+"""What a tenant may do per minute, hour and day, and how much at once."""
+
+from django.core.validators import MinValueValidator
+from django.db import models
+
+from accounts.models import Tenant
+
+AT_LEAST_ONE = [MinValueValidator(1)]
+
+
+class Tier(models.Model):
+    """A named set of limits. Rates are bursts that refill evenly: N a minute is N at once, then one each 60/N s."""
+
+    slug = models.SlugField(max_length=50, unique=True)
+    name = models.CharField(max_length=100)
+    requests_per_minute = models.PositiveBigIntegerField(validators=AT_LEAST_ONE)
+    requests_per_hour = models.PositiveBigIntegerField(validators=AT_LEAST_ONE)
+    requests_per_day = models.PositiveBigIntegerField(validators=AT_LEAST_ONE)
+    tokens_per_minute = models.PositiveBigIntegerField(validators=AT_LEAST_ONE, help_text="Input and output together.")
+    concurrency = models.PositiveIntegerField(validators=AT_LEAST_ONE, help_text="Requests in flight at once.")
+    output_tokens_cap = models.PositiveIntegerField(
+        validators=AT_LEAST_ONE, help_text="The most output tokens one request may ask for, and gets if it names none."
+    )
+    max_messages = models.PositiveIntegerField(default=100, validators=AT_LEAST_ONE)
+    max_message_chars = models.PositiveIntegerField(default=50_000, validators=AT_LEAST_ONE)
+    max_prompt_chars = models.PositiveIntegerField(default=100_000, validators=AT_LEAST_ONE)
+
+    class Meta:
+        ordering = ("requests_per_minute", "slug")
+        constraints = (
+            models.CheckConstraint(
+                name="tier_limits_positive",
+                condition=models.Q(
+                    requests_per_minute__gt=0,
+                    requests_per_hour__gt=0,
+                    requests_per_day__gt=0,
+                    tokens_per_minute__gt=0,
+                    concurrency__gt=0,
+                    output_tokens_cap__gt=0,
+                ),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Subscription(models.Model):
+    """The tier of a tenant. A tenant without one is served nothing."""
+
+    tenant = models.OneToOneField(Tenant, on_delete=models.CASCADE, related_name="subscription")
+    tier = models.ForeignKey(Tier, on_delete=models.PROTECT, related_name="subscriptions")
+    since = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"{self.tenant}: {self.tier}"

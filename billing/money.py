@@ -1,0 +1,70 @@
+"""Money is an integer count of nano-dollars; this module is where tokens become money. Pure, and without floats."""
+
+from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Decimal
+
+NANO = 1_000_000_000
+PER_MILLION = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Token counts of one request. Cached and written input are parts of `input`; reasoning is part of `output`."""
+
+    input: int = 0
+    output: int = 0
+    cached_input: int = 0
+    cache_write: int = 0
+    reasoning: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.input + self.output
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """A price: nano-dollars per million tokens of each kind, and nano-dollars per request."""
+
+    input_nano: int
+    output_nano: int
+    cached_input_nano: int
+    cache_write_nano: int
+    request_nano: int = 0
+
+
+def cost_nano(tokens: Tokens, rates: Rates) -> int:
+    """What `tokens` cost, rounded up once to a whole nano-dollar."""
+    plain_input = max(tokens.input - tokens.cached_input - tokens.cache_write, 0)
+    millionths = (
+        plain_input * rates.input_nano
+        + tokens.cached_input * rates.cached_input_nano
+        + tokens.cache_write * rates.cache_write_nano
+        + tokens.output * rates.output_nano
+    )
+    return -(-millionths // PER_MILLION) + rates.request_nano
+
+
+def hold_nano(*, input_tokens: int, output_tokens: int, rates: Rates) -> int:
+    """The most that a request of at most these tokens can cost: its input at the dearest of the input prices."""
+    dearest = max(rates.input_nano, rates.cached_input_nano, rates.cache_write_nano)
+    millionths = input_tokens * dearest + output_tokens * rates.output_nano
+    return -(-millionths // PER_MILLION) + rates.request_nano
+
+
+def to_dollars(nano: int) -> Decimal:
+    """Nano-dollars as dollars, exactly."""
+    return Decimal(nano).scaleb(-9)
+
+
+def from_dollars(dollars: Decimal) -> int:
+    """Dollars as nano-dollars; what is finer than a nano-dollar is rounded half to even."""
+    return int((dollars * NANO).to_integral_value(rounding=ROUND_HALF_EVEN))
+
+
+def show(nano: int, *, places: int = 2) -> str:
+    """Dollars for people: `$1,234.50`; with four significant digits where `places` would show nothing."""
+    dollars = to_dollars(nano)
+    if nano and abs(dollars) < Decimal(1).scaleb(-places):
+        return f"${dollars.quantize(Decimal(1).scaleb(dollars.adjusted() - 1)):f}"
+    return f"${dollars:,.{places}f}"

@@ -1,0 +1,3 @@
+from compliance.models.audit import AuditEvent
+
+__all__ = ["AuditEvent"]

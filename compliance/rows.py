@@ -1,0 +1,86 @@
+"""Audited writes of one row: what the actions of every app are made of."""
+
+from typing import TypeVar
+
+from django.db import models, transaction
+
+from compliance import audit
+from compliance.contracts import Actor
+
+Row = TypeVar("Row", bound=models.Model)
+
+
+@transaction.atomic
+def create(row: Row, *, by: Actor, reason: str = "") -> Row:
+    """Validates and inserts `row`, with the event `<model>.created`.
+
+    Raises:
+        ValidationError: a field, or a constraint of the model, does not hold.
+    """
+    row.full_clean()
+    row.save(force_insert=True)
+    audit.record(
+        by=by,
+        action=f"{row._meta.model_name}.created",
+        target=audit.target_of(row),
+        tenant_id=tenant_of(row),
+        after=audit.fields_of(row),
+        reason=reason,
+    )
+    return row
+
+
+@transaction.atomic
+def change(row: Row, *, by: Actor, verb: str = "changed", reason: str = "") -> Row:
+    """Validates and saves `row`, with the event `<model>.<verb>` that holds the changed fields; no change, no event.
+
+    Raises:
+        ValidationError: a field, or a constraint of the model, does not hold.
+    """
+    stored = type(row)._default_manager.select_for_update().get(pk=row.pk)
+    before, after = audit.difference(audit.fields_of(stored), audit.fields_of(row))
+    row.full_clean()
+    row.save(force_update=True)
+    if after or _secrets_differ(stored, row):
+        audit.record(
+            by=by,
+            action=f"{row._meta.model_name}.{verb}",
+            target=audit.target_of(row),
+            tenant_id=tenant_of(row),
+            before=before,
+            after=after,
+            reason=reason,
+        )
+    return row
+
+
+@transaction.atomic
+def delete(row: models.Model, *, by: Actor, reason: str = "") -> None:
+    """Deletes `row`, with the event `<model>.deleted` that holds what it was.
+
+    Raises:
+        ProtectedError: other rows still need it.
+    """
+    target, tenant_id, before = audit.target_of(row), tenant_of(row), audit.fields_of(row)
+    row.delete()
+    audit.record(
+        by=by,
+        action=f"{row._meta.model_name}.deleted",
+        target=target,
+        tenant_id=tenant_id,
+        before=before,
+        reason=reason,
+    )
+
+
+def tenant_of(row: models.Model) -> int | None:
+    """The tenant that a row belongs to, or None for what belongs to the platform."""
+    if row._meta.model_name == "tenant":
+        return int(row.pk)
+    tenant_id: int | None = getattr(row, "tenant_id", None)
+    return tenant_id
+
+
+def _secrets_differ(stored: models.Model, row: models.Model) -> bool:
+    names: frozenset[str] = getattr(row, "audit_secret_fields", frozenset())
+    return any(getattr(stored, name) != getattr(row, name) for name in names)

@@ -1,0 +1,182 @@
+"""Every setting, read once from the environment. `docs/operations.md` lists what may be set."""
+
+import secrets
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import environ
+from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
+
+from config.env import BASE_DIR, VAR_DIR, choice, env, integer, secret, versioned_keys
+
+# --- this installation ------------------------------------------------------------------------------------------
+
+DEBUG = env.bool("DEBUG", default=False)
+SECRET_KEY = secret("SECRET_KEY", generate=lambda: secrets.token_urlsafe(50))
+KEY_PEPPERS = versioned_keys("KEY_PEPPERS")  # HMAC keys that API key secrets are stored under
+ROOT_KEYS = versioned_keys("ROOT_KEYS")  # encrypt what must be readable again: provider credentials
+PLANE = choice("PLANE", default="all", among=("all", "data", "control"))
+BIND_HOST = env.str("BIND_HOST", default="127.0.0.1")
+PORT = integer("PORT", default=8000, least=1, most=65535)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]", BIND_HOST])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
+"""Networks whose X-Forwarded-For is believed; empty: the peer's own address counts."""
+
+# --- data plane -------------------------------------------------------------------------------------------------
+
+BODY_LIMIT_BYTES = integer("BODY_LIMIT_BYTES", default=20 * 2**20, least=1024)
+BODY_TIMEOUT_S = integer("BODY_TIMEOUT_S", default=30, least=1)
+MAX_IN_FLIGHT = integer("MAX_IN_FLIGHT", default=2000, least=1)
+POLICY_NOTIFICATIONS = env.bool("POLICY_NOTIFICATIONS", default=True)
+"""False where LISTEN cannot work (a pooler in transaction mode): changes then take effect by polling, within 1 s."""
+
+# --- apps -------------------------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "gateway",
+    "billing",
+    "billing.ledger",
+    "accounts",
+    "compliance",
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "servestatic.middleware.ServeStaticMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+ASGI_APPLICATION = "config.asgi.application"
+WSGI_APPLICATION = "config.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_USER_MODEL = "accounts.User"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- databases --------------------------------------------------------------------------------------------------
+
+POOL = {"min_size": 0, "max_size": integer("DATABASE_POOL_SIZE", default=8, least=2), "timeout": 10}
+
+
+def _embedded(name: str) -> dict[str, Any]:
+    return {"NAME": name, "USER": "postgres", "EMBEDDED": str(VAR_DIR / "postgres")}
+
+
+def _with_name(url: str, suffix: str) -> str:
+    """The same URL with `suffix` behind its database's name."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(path=parts.path + suffix))
+
+
+def _databases() -> dict[str, dict[str, Any]]:
+    if url := env.str("DATABASE_URL", default=""):
+        ledger_url = env.str("LEDGER_DATABASE_URL", default=_with_name(url, "_ledger"))
+        databases = {"default": environ.Env.db_url_config(url), "ledger": environ.Env.db_url_config(ledger_url)}
+    else:
+        databases = {"default": _embedded("portcullis"), "ledger": _embedded("portcullis_ledger")}
+    for database in databases.values():
+        database["ENGINE"] = "config.postgres"
+        database["OPTIONS"] = {**database.get("OPTIONS", {}), "pool": POOL}
+        database["CONN_MAX_AGE"] = 0
+    return databases
+
+
+DATABASES = _databases()
+DATABASE_ROUTERS = ["config.routers.LedgerRouter"]
+
+CACHES = {
+    "default": env.cache_url("CACHE_URL")
+    if env.str("CACHE_URL", default="")
+    else {"BACKEND": "config.cache.PostgresCache", "LOCATION": "django_cache"}
+}
+SILENCED_SYSTEM_CHECKS = ["django_ratelimit.W001"]  # config.cache has the atomic increment that it asks for
+
+# --- people -----------------------------------------------------------------------------------------------------
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "admin:login"
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_THOUSAND_SEPARATOR = True
+
+# --- what browsers get ------------------------------------------------------------------------------------------
+
+STATIC_URL = "static/"
+STATIC_ROOT = VAR_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+SERVESTATIC_USE_FINDERS = True
+HTTPS_ONLY = env.bool("HTTPS_ONLY", default=False)
+SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS_ONLY
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS_ONLY else 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
+SESSION_COOKIE_AGE = 12 * 3600
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF, UNSAFE_EVAL],  # the admin's theme evaluates expressions (Alpine)
+        "style-src": [SELF, UNSAFE_INLINE],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    },
+}
+
+# --- REST API and its schema ------------------------------------------------------------------------------------
+
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+}
+
+# --- scheduled tasks --------------------------------------------------------------------------------------------
+
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="filesystem://")
+
+# --- logs -------------------------------------------------------------------------------------------------------
+
+LOG_LEVEL = choice("LOG_LEVEL", default="INFO", among=("DEBUG", "INFO", "WARNING", "ERROR"))
+LOGGING_CONFIG = "config.logs.configure"
+LOGGING = {"level": LOG_LEVEL}

@@ -1,0 +1,57 @@
+"""What can be done with providers and their credentials."""
+
+from django.conf import settings
+from django.db import transaction
+
+from compliance import crypto, rows
+from compliance.contracts import Actor
+from gateway.models import Provider, ProviderCredential
+
+
+def add(*, provider: Provider, by: Actor, credential: str = "") -> Provider:
+    """Adds a provider, with the secret that it is called with if it wants one."""
+    with transaction.atomic():
+        rows.create(provider, by=by)
+        if credential:
+            set_credential(provider=provider, credential=credential, by=by)
+    return provider
+
+
+def change(*, provider: Provider, by: Actor) -> Provider:
+    """Changes a provider's address or timeouts."""
+    return rows.change(provider, by=by)
+
+
+def remove(*, provider: Provider, by: Actor, reason: str = "") -> None:
+    """Deletes a provider and its credential.
+
+    Raises:
+        ProtectedError: deployments lead to it.
+    """
+    rows.delete(provider, by=by, reason=reason)
+
+
+@transaction.atomic
+def set_credential(*, provider: Provider, credential: str, by: Actor) -> ProviderCredential:
+    """Stores the secret that `provider` is called with, encrypted, instead of the one before."""
+    stored = ProviderCredential.objects.select_for_update().filter(provider=provider).first()
+    row = stored or ProviderCredential(provider=provider)
+    row.sealed = crypto.seal(credential.encode(), keys=settings.ROOT_KEYS, context=_context(provider))
+    row.last_four = credential[-4:] if len(credential) >= 12 else ""
+    return rows.change(row, by=by, verb="replaced") if stored else rows.create(row, by=by)
+
+
+def credential_of(provider: Provider) -> str:
+    """The secret that `provider` is called with, or nothing.
+
+    Raises:
+        DecryptionFailed: the root key that it was stored under is not at hand.
+    """
+    stored = ProviderCredential.objects.filter(provider=provider).first()
+    if stored is None:
+        return ""
+    return crypto.unseal(bytes(stored.sealed), keys=settings.ROOT_KEYS, context=_context(provider)).decode()
+
+
+def _context(provider: Provider) -> str:
+    return f"provider-credential/{provider.pk}"

@@ -1,0 +1,43 @@
+"""Django's `migrate` for all databases at once, creating those that do not exist yet."""
+
+from typing import Any
+
+from django.core.management import call_command
+from django.core.management.base import CommandParser
+from django.core.management.commands import migrate
+from django.db import DEFAULT_DB_ALIAS, connections
+
+from config import embedded
+from config.routers import LEDGER
+
+
+class Command(migrate.Command):
+    help = "Creates missing databases and brings all of them up to date; with --database, only that one."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.set_defaults(database=None)
+
+    def get_check_kwargs(self, options: dict[str, Any]) -> dict[str, Any]:
+        databases = [options["database"]] if options["database"] else [DEFAULT_DB_ALIAS, LEDGER]
+        return {**super().get_check_kwargs(options), "databases": databases}
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["database"]:
+            super().handle(*args, **options)
+            return
+        _create_databases()
+        for alias, label in ((DEFAULT_DB_ALIAS, options["app_label"]), (LEDGER, LEDGER)):
+            if options["app_label"] is None or (options["app_label"] == LEDGER) == (alias == LEDGER):
+                super().handle(*args, **{**options, "database": alias, "app_label": label})
+        call_command("createcachetable", verbosity=0)
+
+
+def _create_databases() -> None:
+    """Makes what DATABASE_URL and LEDGER_DATABASE_URL name; the embedded server has made its own."""
+    for connection in connections.all():
+        params = connection.get_connection_params()
+        name = params.pop("dbname")
+        for option in ("cursor_factory", "context", "prepare_threshold", "pool", "client_encoding"):
+            params.pop(option, None)
+        embedded.create_missing(params, name)

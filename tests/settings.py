@@ -1,0 +1,12 @@
+"""The project's settings with data, secrets and the embedded server apart from those of `make run`."""
+
+import os
+
+os.environ.setdefault("VAR_DIR", os.path.join(os.path.dirname(os.path.dirname(__file__)), "var", "test"))
+os.environ.setdefault("SECRET_KEY", "tests-only")
+os.environ.setdefault("KEY_PEPPERS", "1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")
+os.environ.setdefault("ROOT_KEYS", "1:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=")
+
+from config.settings import *  # noqa: E402, F403 - the same settings, by definition
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
