@@ -51,7 +51,7 @@ def tokenizer(encoding: str) -> Tokenizer:
     Raises ValueError for an encoding that has none.
     """
     # rs_bpe.openai, the documented module, fails to import in 0.1.0: the extension module is used directly.
-    from rs_bpe.bpe import openai  # type: ignore[import-not-found]
+    from rs_bpe.bpe import openai
 
     loaders: dict[str, Callable[[], object]] = {
         "o200k_base": openai.o200k_base,

@@ -16,6 +16,7 @@ from compliance import rows
 from compliance.contracts import Actor
 
 
+@transaction.atomic
 def issue(
     *,
     application: Application,
@@ -33,7 +34,7 @@ def issue(
         TenantNotActive: the tenant or the application is not active.
         ValidationError: a field makes no sense, e.g. an expiry in the past.
     """
-    _require_active(application)
+    application = _require_active(application)
     if environment not in tokens.ENVIRONMENTS:
         raise ValidationError({"environment": f"Choose one of {', '.join(tokens.ENVIRONMENTS)}."})
     if expires_at is not None and expires_at <= timezone.now():
@@ -108,8 +109,11 @@ def _require_not_revoked(key: ApiKey) -> None:
         raise KeyNotActive(f"{key.masked} was revoked, which is for good; issue a new key instead.")
 
 
-def _require_active(application: Application) -> None:
+def _require_active(application: Application) -> Application:
+    """The application as it is now; its tenant's status is locked, so a key cannot slip in while it is closed."""
+    application = Application.objects.select_related("tenant").select_for_update().get(pk=application.pk)
     if application.tenant.status != Tenant.Status.ACTIVE:
         raise TenantNotActive(f"{application.tenant} is {application.tenant.status}; resume it first.")
     if application.status != Application.Status.ACTIVE:
         raise TenantNotActive(f"{application} is suspended; resume it first.")
+    return application

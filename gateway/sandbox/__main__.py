@@ -28,9 +28,7 @@ def main() -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="gateway.sandbox", description="An OpenAI-compatible server without a model."
-    )
+    parser = argparse.ArgumentParser(prog="gateway.sandbox", description="An OpenAI-compatible server without a model.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=9000, help="0 takes a free port (default: %(default)s)")
     parser.add_argument(
@@ -38,12 +36,8 @@ def _arguments() -> argparse.Namespace:
         default=os.environ.get("SANDBOX_API_KEY") or None,
         help="refuse requests without this bearer credential (default: $SANDBOX_API_KEY, else none)",
     )
-    parser.add_argument(
-        "--record-bodies", action="store_true", help="show request bodies in /_sandbox/requests"
-    )
-    parser.add_argument(
-        "--fast", action="store_true", help="answer fixed bytes, for benchmarks; knobs are ignored"
-    )
+    parser.add_argument("--record-bodies", action="store_true", help="show request bodies in /_sandbox/requests")
+    parser.add_argument("--fast", action="store_true", help="answer fixed bytes, for benchmarks; knobs are ignored")
     return parser.parse_args()
 
 
@@ -51,9 +45,7 @@ async def _serve(options: Options, *, host: str, port: int) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    runner = web.AppRunner(
-        create_app(options), handler_cancellation=True, access_log=None, shutdown_timeout=SHUTDOWN_S
-    )
+    runner = web.AppRunner(create_app(options), handler_cancellation=True, access_log=None, shutdown_timeout=SHUTDOWN_S)
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port, backlog=BACKLOG).start()

@@ -45,9 +45,12 @@ class Sandbox:
             return await self._respond(http, record)
         except errors.ApiError as error:
             return _error_response(error)
-        except (asyncio.CancelledError, ConnectionError):
+        except asyncio.CancelledError:
             self._journal.end(record, "cancelled")
             raise
+        except ConnectionError:  # the client left while we wrote; aiohttp would log it as an error of ours
+            self._journal.end(record, "cancelled")
+            return web.Response()
         finally:
             self._journal.end(record, "failed")  # stands only where nothing else was said
 
@@ -65,9 +68,7 @@ class Sandbox:
         envelope = wire.Envelope.now(id=record.id, model=request.model)
         if not request.stream:
             return await delivery.whole(wire.whole(reply, envelope), tokens=reply.tokens)
-        events = wire.stream(
-            reply, envelope, include_usage=request.include_usage, chunks=request.sandbox.chunks
-        )
+        events = wire.stream(reply, envelope, include_usage=request.include_usage, chunks=request.sandbox.chunks)
         return await delivery.stream(events)
 
     async def models(self, http: web.Request) -> web.Response:
@@ -136,9 +137,7 @@ async def _read(http: web.Request) -> bytes:
 
 
 async def _unknown_url(http: web.Request) -> web.Response:
-    return _error_response(
-        errors.ApiError(404, f"Invalid URL ({http.method} {http.path})", code="unknown_url")
-    )
+    return _error_response(errors.ApiError(404, f"Invalid URL ({http.method} {http.path})", code="unknown_url"))
 
 
 def _model(name: str) -> dict[str, object]:
@@ -156,6 +155,4 @@ def _json(value: object) -> web.Response:
 
 
 def _error_response(error: errors.ApiError) -> web.Response:
-    return web.Response(
-        status=error.status, body=error.body, content_type="application/json", headers=error.headers
-    )
+    return web.Response(status=error.status, body=error.body, content_type="application/json", headers=error.headers)

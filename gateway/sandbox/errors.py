@@ -33,9 +33,7 @@ class ApiError(Exception):
         super().__init__(message)
         self.status = status
         self.headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
-        self.body = msgspec.json.encode(
-            {"error": {"message": message, "type": kind, "param": param, "code": code}}
-        )
+        self.body = msgspec.json.encode({"error": {"message": message, "type": kind, "param": param, "code": code}})
 
 
 def for_status(status: int, *, retry_after_s: int | None = None) -> ApiError:
@@ -62,7 +60,7 @@ def invalid_body(error: msgspec.DecodeError) -> ApiError:
 
 
 def _refused_field(message: str) -> str | None:
-    """Read the field from msgspec's text: a path, and apart from it the name of an unknown or absent field."""
+    """Read the field from msgspec's text: a path, and apart from it an unknown or missing name."""
     path = re.search(r"at `\$\.?([^`]*)`$", message)
     field = re.search(r"(?:unknown|required) field `([^`]*)`", message)
     named = [match.group(1) for match in (path, field) if match]

@@ -29,9 +29,7 @@ class FixedAnswers:
         self._journal = journal
         answer = Answer(
             choices=(Choice(prose(0, tokens=DEFAULT_TOKENS), "stop"),),
-            usage=Usage(
-                prompt_tokens=16, completion_tokens=DEFAULT_TOKENS, cached_tokens=0, reasoning_tokens=0
-            ),
+            usage=Usage(prompt_tokens=16, completion_tokens=DEFAULT_TOKENS, cached_tokens=0, reasoning_tokens=0),
         )
         envelope = wire.Envelope.now(id="chatcmpl-fixed", model=MODELS[0])
         self._whole = wire.whole(answer, envelope)
@@ -44,15 +42,19 @@ class FixedAnswers:
         except msgspec.DecodeError as error:
             raise errors.invalid_body(error) from error
         record.model = MODELS[0]
-        record.sent(DEFAULT_TOKENS)
-        self._journal.end(record, "completed")
         if not fields.stream:
+            self._completed(record)
             return web.Response(body=self._whole, headers=JSON)
         with_usage = fields.stream_options is not None and fields.stream_options.include_usage
         response = web.StreamResponse(headers=EVENT_STREAM)
         await response.prepare(http)
+        self._completed(record)
         await response.write_eof(self._stream_with_usage if with_usage else self._stream)
         return response
+
+    def _completed(self, record: RequestRecord) -> None:
+        record.sent(DEFAULT_TOKENS)
+        self._journal.end(record, "completed")
 
 
 def _events(answer: Answer, envelope: wire.Envelope, *, include_usage: bool) -> bytes:
