@@ -18,12 +18,13 @@ CREATE FUNCTION admit(
     OUT verdicts bigint[], OUT waits_ms bigint[], OUT remaining bigint[], OUT resets_ms bigint[]
 ) LANGUAGE plpgsql AS $$
 DECLARE
+    never       CONSTANT timestamptz := '9999-12-31 00:00:00+00'; -- the end of a total
     at          timestamptz;
     at_ns       bigint;
     ids         bigint[];
-    used        bigint[];
-    held        bigint[];
-    tats        bigint[];
+    now_used    bigint[];
+    now_held    bigint[];
+    now_tats    bigint[];
     starts      timestamptz[];
     ends        timestamptz[];
     units       bigint[];     -- ns per request or token
@@ -63,7 +64,7 @@ BEGIN
         array_agg(meter.tat_ns ORDER BY ord), array_agg(meter.period_start ORDER BY ord),
         array_agg(meter.period_end ORDER BY ord),
         array_agg(CASE WHEN kind IN (2, 3) AND "limit" > 0 THEN "window" / "limit" ELSE 0 END ORDER BY ord)
-    INTO ids, used, held, tats, starts, ends, units
+    INTO ids, now_used, now_held, now_tats, starts, ends, units
     FROM unnest(m_tenants, m_names, m_kinds, m_limits, m_windows_ns)
         WITH ORDINALITY AS wanted (tenant, name, kind, "limit", "window", ord)
     JOIN meter ON meter.tenant_id = wanted.tenant AND meter.name = wanted.name;
@@ -78,21 +79,21 @@ BEGIN
             m := c_meters[next_cell];
             wait := NULL;
             IF m_kinds[m] = 1 THEN
-                IF NOT m_soft[m] AND used[m] + held[m] + r_costs_nano[r] > m_limits[m] THEN
+                IF NOT m_soft[m] AND now_used[m] + now_held[m] + r_costs_nano[r] > m_limits[m] THEN
                     -- What one period cannot hold, the next cannot either.
-                    wait := CASE WHEN r_costs_nano[r] > m_limits[m] OR ends[m] = 'infinity' THEN -1
+                    wait := CASE WHEN r_costs_nano[r] > m_limits[m] OR ends[m] >= never THEN -1
                         ELSE ceil(extract(epoch FROM ends[m] - at) * 1000) END;
                 END IF;
             ELSIF m_kinds[m] = 4 THEN
-                IF held[m] + 1 > m_limits[m] THEN
+                IF now_held[m] + 1 > m_limits[m] THEN
                     wait := CASE WHEN m_limits[m] = 0 THEN -1 ELSE 1000 END; -- a guess: somebody has to finish
                 END IF;
             ELSE
                 amount := CASE WHEN m_kinds[m] = 2 THEN 1 ELSE r_tokens[r] END;
                 IF amount > m_limits[m] THEN
                     wait := -1;
-                ELSIF greatest(tats[m], at_ns) + amount * units[m] - at_ns > m_windows_ns[m] THEN
-                    wait := (greatest(tats[m], at_ns) + amount * units[m] - at_ns - m_windows_ns[m] + 999999) / 1000000;
+                ELSIF greatest(now_tats[m], at_ns) + amount * units[m] - at_ns > m_windows_ns[m] THEN
+                    wait := (greatest(now_tats[m], at_ns) + amount * units[m] - at_ns - m_windows_ns[m] + 999999) / 1000000;
                 END IF;
             END IF;
             IF wait IS NOT NULL AND (longest IS NULL OR wait = -1 OR (longest <> -1 AND wait > longest)) THEN
@@ -112,14 +113,14 @@ BEGIN
                 h_meters := h_meters || ids[m];
                 h_kinds := h_kinds || m_kinds[m];
                 IF m_kinds[m] = 1 THEN
-                    held[m] := held[m] + r_costs_nano[r];
+                    now_held[m] := now_held[m] + r_costs_nano[r];
                     h_marks := h_marks || (extract(epoch FROM starts[m]) * 1000000)::bigint;
                 ELSIF m_kinds[m] = 4 THEN
-                    held[m] := held[m] + 1;
+                    now_held[m] := now_held[m] + 1;
                     h_marks := h_marks || 0::bigint;
                 ELSE
                     amount := CASE WHEN m_kinds[m] = 2 THEN 1 ELSE r_tokens[r] END;
-                    tats[m] := greatest(tats[m], at_ns) + amount * units[m];
+                    now_tats[m] := greatest(now_tats[m], at_ns) + amount * units[m];
                     h_marks := h_marks || units[m];
                 END IF;
             END LOOP;
@@ -132,7 +133,7 @@ BEGIN
     END LOOP;
 
     UPDATE meter SET held = new.held, tat_ns = new.tat
-    FROM unnest(ids, held, tats) AS new (id, held, tat)
+    FROM unnest(ids, now_held, now_tats) AS new (id, held, tat)
     WHERE meter.id = new.id AND (meter.held, meter.tat_ns) IS DISTINCT FROM (new.held, new.tat);
 
     SELECT array_agg(CASE kind
@@ -141,11 +142,11 @@ BEGIN
             ELSE CASE WHEN unit = 0 THEN 0 ELSE greatest("window" - greatest(tat - at_ns, 0), 0) / unit END
         END ORDER BY ord),
         array_agg(CASE kind
-            WHEN 1 THEN CASE WHEN "end" = 'infinity' THEN -1 ELSE ceil(extract(epoch FROM "end" - at) * 1000) END
+            WHEN 1 THEN CASE WHEN "end" >= never THEN -1 ELSE ceil(extract(epoch FROM "end" - at) * 1000) END
             WHEN 4 THEN 0
             ELSE greatest(tat - at_ns, 0) / 1000000
         END ORDER BY ord)
     INTO remaining, resets_ms
-    FROM unnest(m_kinds, m_limits, m_windows_ns, used, held, tats, ends, units)
+    FROM unnest(m_kinds, m_limits, m_windows_ns, now_used, now_held, now_tats, ends, units)
         WITH ORDINALITY AS state (kind, "limit", "window", u, h, tat, "end", unit, ord);
 END $$;

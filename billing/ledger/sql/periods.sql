@@ -7,7 +7,7 @@ DECLARE
 BEGIN
     IF period = 'total' THEN
         starts := 'epoch';
-        ends := 'infinity';
+        ends := '9999-12-31 00:00:00+00';
         RETURN;
     END IF;
     local_start := date_trunc(period, at AT TIME ZONE zone);

@@ -7,8 +7,8 @@ CREATE TABLE meter (
     used         bigint      NOT NULL DEFAULT 0 CHECK (used >= 0),
     held         bigint      NOT NULL DEFAULT 0 CHECK (held >= 0),
     tat_ns       bigint      NOT NULL DEFAULT 0,           -- GCRA: theoretical arrival time of the next request
-    period_start timestamptz NOT NULL DEFAULT '-infinity', -- budgets: the period that `used` and `held` belong to
-    period_end   timestamptz NOT NULL DEFAULT '-infinity',
+    period_start timestamptz NOT NULL DEFAULT 'epoch', -- budgets: the period that `used` and `held` belong to
+    period_end   timestamptz NOT NULL DEFAULT 'epoch',
     UNIQUE (tenant_id, name)
 ) WITH (fillfactor = 30, autovacuum_vacuum_threshold = 200, autovacuum_vacuum_scale_factor = 0.0);
 

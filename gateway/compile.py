@@ -1,0 +1,144 @@
+"""Turns rows into the frozen values that the data plane reads. Runs in a thread, through `bridge`."""
+
+import ipaddress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, TypeVar
+
+import structlog
+from django.db.models import Q
+from django.utils import timezone
+
+from accounts.models import ApiKey, Application, Tenant
+from billing import meters
+from billing.models import Budget, Price, Subscription
+from billing.money import Rates
+from compliance.errors import DecryptionFailed
+from gateway.actions.providers import credential_of
+from gateway.models import Deployment, PolicyRevision
+from gateway.models.policy import GLOBAL_SCOPE
+from gateway.principal import Principal
+from gateway.routing import ModelRoutes, Route, RouteTable
+
+log = structlog.get_logger("gateway.compile")
+
+T = TypeVar("T")
+Revisions = dict[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled(Generic[T]):
+    """A value, and the revisions (scope → count) that it was compiled at, or before: never after."""
+
+    value: T
+    revisions: Revisions
+
+
+def principal(public_id: str) -> Compiled[Principal | None]:
+    """What is known of the key with that public id; None when there is no such key, or its tenant has no tier."""
+    key = ApiKey.objects.filter(public_id=public_id).only("tenant_id").first()
+    if key is None:
+        return Compiled(None, {})
+    revisions = revisions_of([key.tenant_id, GLOBAL_SCOPE])  # before the rows, so that no change can be missed
+    key = ApiKey.objects.select_related("tenant", "application").filter(public_id=public_id).first()
+    subscription = Subscription.objects.select_related("tier").filter(tenant_id=key.tenant_id).first() if key else None
+    if key is None or subscription is None:
+        return Compiled(None, revisions)
+    return Compiled(_principal(key, subscription), revisions)
+
+
+def route_table() -> Compiled[RouteTable]:
+    """All active deployments that have a price, by model."""
+    revisions = revisions_of([GLOBAL_SCOPE])
+    now = timezone.now()
+    prices = {(price.provider, price.model): _rates(price) for price in Price.objects.in_force(at=now)}  # type: ignore[attr-defined]
+    models: dict[str, ModelRoutes] = {}
+    for deployment in _active_deployments():
+        rates = prices.get((deployment.provider.slug, deployment.upstream_model))
+        if rates is not None:
+            _append(models, deployment, rates)
+    return Compiled(RouteTable(models, _next_price(after=now)), revisions)
+
+
+def revisions_of(scopes: list[int]) -> Revisions:
+    """The current revision of each scope; 0 where nothing has changed yet."""
+    known = dict(PolicyRevision.objects.filter(scope__in=scopes).values_list("scope", "revision"))
+    return {scope: known.get(scope, 0) for scope in scopes}
+
+
+def _principal(key: ApiKey, subscription: Subscription) -> Principal:
+    tenant, application, tier = key.tenant, key.application, subscription.tier
+    mine = Q(application=None, api_key=None) | Q(application=application) | Q(api_key=key)
+    budgets = Budget.objects.filter(mine, tenant=tenant, active=True).order_by("id")
+    return Principal(
+        key_id=key.pk,
+        public_id=key.public_id,
+        digest=bytes(key.digest),
+        pepper_version=key.pepper_version,
+        tenant_id=tenant.pk,
+        tenant=tenant.slug,
+        application_id=application.pk,
+        environment=key.environment,
+        active=(key.status, application.status, tenant.status)
+        == (ApiKey.Status.ACTIVE, Application.Status.ACTIVE, Tenant.Status.ACTIVE),
+        expires_at=key.expires_at.timestamp() if key.expires_at else float("inf"),
+        scopes=frozenset(key.scopes),
+        models=frozenset(key.allowed_models),
+        networks=tuple(ipaddress.ip_network(network) for network in key.allowed_networks),
+        limits=meters.request_limits(tier),
+        meters=meters.of_tier(tier, tenant_id=tenant.pk) + meters.of_budgets(budgets, zone=tenant.time_zone),
+    )
+
+
+def _active_deployments() -> list[Deployment]:
+    active = Deployment.objects.filter(active=True, provider__active=True, model__active=True)
+    return list(active.select_related("model", "provider").order_by("model__name", "priority", "id"))
+
+
+def _append(models: dict[str, ModelRoutes], deployment: Deployment, rates: Rates) -> None:
+    try:
+        route = _route(deployment, rates)
+    except DecryptionFailed:
+        log.error("credential cannot be read", deployment=str(deployment))
+        return
+    model = deployment.model
+    before = models[model.name].routes if model.name in models else ()
+    models[model.name] = ModelRoutes(
+        name=model.name,
+        owned_by=model.owned_by,
+        created=int(model.created_at.timestamp()),
+        tokenizer=model.tokenizer,
+        routes=(*before, route),
+    )
+
+
+def _route(deployment: Deployment, rates: Rates) -> Route:
+    provider = deployment.provider
+    return Route(
+        deployment_id=deployment.pk,
+        provider=provider.slug,
+        base_url=provider.base_url.rstrip("/"),
+        upstream_model=deployment.upstream_model,
+        credential=credential_of(provider),
+        output_limit_field=provider.output_limit_field,
+        connect_timeout_s=provider.connect_timeout_ms / 1000,
+        read_timeout_s=provider.read_timeout_ms / 1000,
+        total_timeout_s=provider.total_timeout_ms / 1000,
+        rates=rates,
+    )
+
+
+def _rates(price: Price) -> Rates:
+    return Rates(
+        input_nano=price.input_nano,
+        output_nano=price.output_nano,
+        cached_input_nano=price.cached_input_nano,
+        cache_write_nano=price.cache_write_nano,
+        request_nano=price.request_nano,
+    )
+
+
+def _next_price(*, after: datetime) -> float:
+    coming = Price.objects.filter(valid_from__gt=after).order_by("valid_from").values_list("valid_from", flat=True)
+    first = coming.first()
+    return first.timestamp() if first else float("inf")

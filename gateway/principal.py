@@ -1,0 +1,48 @@
+"""Who asks: everything that a request needs to know of its key, as one frozen value."""
+
+import time
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_address
+
+from billing.contracts import MeterSpec, RequestLimits
+
+Network = IPv4Network | IPv6Network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """A key with its tenant and application, their policy, and the meters that its requests are charged to."""
+
+    key_id: int
+    public_id: str
+    digest: bytes
+    pepper_version: int
+    tenant_id: int
+    tenant: str
+    application_id: int
+    environment: str
+    active: bool
+    expires_at: float
+    scopes: frozenset[str]
+    models: frozenset[str]
+    networks: tuple[Network, ...]
+    limits: RequestLimits
+    meters: tuple[MeterSpec, ...]
+
+    @property
+    def usable(self) -> bool:
+        """Whether key, application and tenant are active and the key has not expired."""
+        return self.active and time.time() < self.expires_at
+
+    def may_use(self, model: str) -> bool:
+        return not self.models or model in self.models
+
+    def may_come_from(self, address: str) -> bool:
+        """Whether `address` lies in one of the key's networks, if it has any."""
+        if not self.networks:
+            return True
+        try:
+            parsed = ip_address(address)
+        except ValueError:
+            return False
+        return any(parsed in network for network in self.networks)

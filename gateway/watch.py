@@ -1,0 +1,71 @@
+"""Keeps snapshots true: listens for notified changes, and twice a second compares revisions all the same."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import psycopg
+import structlog
+
+from gateway.snapshot import Snapshots
+
+CHANNEL = "portcullis_policy"
+EVERY_S = 0.4
+READ_TIMEOUT_S = 2.0
+
+log = structlog.get_logger("gateway.watch")
+
+
+class PolicyWatch:
+    """One connection of its own to the main database. Runs until cancelled; a lost connection is made anew."""
+
+    def __init__(self, snapshots: Snapshots, connection_params: Mapping[str, Any], *, listen: bool) -> None:
+        self._snapshots = snapshots
+        self._params = connection_params
+        self._listen = listen
+
+    async def run(self) -> None:
+        while True:
+            try:
+                await self._watch()
+            except (psycopg.Error, TimeoutError, OSError) as error:
+                log.warning("policy watch lost its connection", error=type(error).__name__)
+                await asyncio.sleep(EVERY_S)
+
+    async def _watch(self) -> None:
+        async with asyncio.timeout(READ_TIMEOUT_S):
+            connection = await psycopg.AsyncConnection.connect(**self._params, autocommit=True)
+        async with connection:
+            if self._listen:
+                connection.add_notify_handler(self._changed)
+                await connection.execute(f"LISTEN {CHANNEL}")
+            while True:
+                await self._compare(connection)
+                await self._wait(connection)
+
+    async def _wait(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        """Lets notifications come in for a while; the handler takes them."""
+        if not self._listen:
+            await asyncio.sleep(EVERY_S)
+            return
+        until = time.monotonic() + EVERY_S
+        while (left := until - time.monotonic()) > 0:
+            async for _ in connection.notifies(timeout=left, stop_after=1):
+                pass
+
+    def _changed(self, notification: psycopg.Notify) -> None:
+        if notification.payload == "all":
+            self._snapshots.drop_all()
+        else:
+            self._snapshots.drop(int(notification.payload))
+
+    async def _compare(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        at = time.monotonic()
+        scopes = list(self._snapshots.revisions())
+        async with asyncio.timeout(READ_TIMEOUT_S):
+            cursor = await connection.execute(
+                "SELECT scope, revision FROM gateway_policyrevision WHERE scope = ANY(%s)", [scopes]
+            )
+            rows = await cursor.fetchall()
+        self._snapshots.confirm({scope: revision for scope, revision in rows}, at=at)
