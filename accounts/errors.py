@@ -6,7 +6,10 @@
 """
 
 
-class AccountsError(Exception):
+from compliance.errors import ActionRefused
+
+
+class AccountsError(ActionRefused):
     """The base of this app's errors; its text may be shown to an administrator."""
 
 
