@@ -50,6 +50,8 @@ def list_price(*, provider: str, model: str) -> dict[str, int] | None:
         price = calc_price(Usage(input_tokens=1, output_tokens=1), model_ref=model, provider_id=provider).model_price
     except LookupError:
         return None
+    if price.input_mtok is None and price.output_mtok is None:
+        return None  # listed without a price, which must not read as free
     input_nano = _nano(price.input_mtok, default=0)
     return {
         "input_nano": input_nano,

@@ -1,0 +1,59 @@
+"""The Celery app, and the one table of what runs when. All times are UTC."""
+
+import os
+from typing import Any
+
+from celery import Celery
+from celery.schedules import crontab
+from celery.signals import worker_ready
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+from django.conf import settings
+
+from config import broker
+from config.env import VAR_DIR
+
+SCHEDULE = {
+    "move usage records to the main database": {"task": "billing.tasks.move_usage", "schedule": 1.0},
+    "charge requests whose process was lost": {"task": "billing.tasks.sweep_holds", "schedule": 10.0},
+    "make usage partitions ahead": {"task": "billing.tasks.make_partitions", "schedule": crontab(hour=0, minute=10)},
+}
+EXPIRES_S = 10
+"""A task that no worker took by then is dropped: its next one is on the way, and they must not pile up."""
+
+
+def configuration() -> dict[str, Any]:
+    """Celery's settings."""
+    return {
+        "broker_url": settings.CELERY_BROKER_URL,
+        **(_files() if settings.CELERY_BROKER_URL.startswith("filesystem:") else {}),
+        "broker_connection_retry_on_startup": True,
+        "beat_schedule": {name: {**entry, "options": {"expires": EXPIRES_S}} for name, entry in SCHEDULE.items()},
+        "beat_schedule_filename": str(VAR_DIR / "celery" / "schedule"),
+        "task_ignore_result": True,
+        "timezone": "UTC",
+        "worker_enable_remote_control": False,
+        "worker_hijack_root_logger": False,
+        "worker_prefetch_multiplier": 1,
+        "worker_redirect_stdouts": False,
+    }
+
+
+def _files() -> dict[str, Any]:
+    return {
+        "broker_url": "filesystem://localhost",  # without a host, kombu warns at each connection
+        "broker_transport": "config.broker:Transport",
+        "broker_transport_options": broker.options(VAR_DIR / "celery"),
+    }
+
+
+app = Celery("portcullis")
+app.conf.update(configuration())
+app.autodiscover_tasks()
+
+
+@worker_ready.connect
+def _at_start(**_: Any) -> None:
+    """A database that was just made, or an installation that slept over a month's end, gets its partitions at once."""
+    app.send_task("billing.tasks.make_partitions", expires=EXPIRES_S)
