@@ -1,21 +1,21 @@
 """Why a request is not answered. What each becomes on the wire is in `http/problems.py`.
 
-    Refusal
-    ├── InvalidKey                missing, malformed, unknown, suspended, revoked or expired: one answer for all
-    ├── NotAllowed                the key's scope or network
-    ├── NotFound                  no such path, or no such method on it
-    │   └── WrongMethod
-    ├── ModelNotFound             unknown, without a price, or not for this key
-    ├── InvalidRequest            the body; names the field
-    ├── TooLarge                  the body or the prompt
-    ├── TooSlow                   the body did not arrive in time
-    ├── RateLimited               requests, tokens or concurrency
-    ├── BudgetExceeded            a hard budget
-    ├── Unavailable               a part of the gateway is down, draining or full
-    └── UpstreamFailed            nothing usable came back
-        ├── UpstreamRejected      the upstream found fault with the request itself
-        ├── UpstreamTimeout       it may have been billed
-        └── UpstreamCut           the answer ended early
+Refusal
+├── InvalidKey                missing, malformed, unknown, suspended, revoked or expired: one answer for all
+├── NotAllowed                the key's scope or network
+├── NotFound                  no such path, or no such method on it
+│   └── WrongMethod
+├── ModelNotFound             unknown, without a price, or not for this key
+├── InvalidRequest            the body; names the field
+├── TooLarge                  the body or the prompt
+├── TooSlow                   the body did not arrive in time
+├── RateLimited               requests, tokens or concurrency
+├── BudgetExceeded            a hard budget
+├── Unavailable               a part of the gateway is down, draining or full
+└── UpstreamFailed            nothing usable came back
+    ├── UpstreamRejected      the upstream found fault with the request itself
+    ├── UpstreamTimeout       it may have been billed
+    └── UpstreamCut           the answer ended early
 """
 
 

@@ -70,15 +70,18 @@ class Ledger:
     def __init__(self, connection_params: Params) -> None:
         self._admissions = _Batcher(_Caller(connection_params, _admit), keep=False)
         self._settlements = _Batcher(_Caller(connection_params, _settle), keep=True)
+        self._notes = _Batcher(_Caller(connection_params, _note), keep=True)
 
     def start(self) -> None:
         self._admissions.start()
         self._settlements.start()
+        self._notes.start()
 
     async def close(self, *, within_s: float = 10.0) -> None:
         """Finishes what was begun, for at most `within_s`; holds that were not settled by then will be swept."""
         await self._admissions.close(within_s=1.0)
         await self._settlements.close(within_s=within_s)
+        await self._notes.close(within_s=1.0)
 
     async def admit(self, admission: Admission) -> Standing:
         """Asks for admission: one hold in all of its meters, or in none.
@@ -95,12 +98,24 @@ class Ledger:
             future.add_done_callback(lambda done: self._give_back(admission, done))
             raise
         except psycopg.Error as error:
-            self._abandon(admission)
+            self._abandon(admission, outcome="failed", code="service_unavailable", status=503)
             raise Unavailable("The gateway cannot reach its ledger right now. Retry in a moment.") from error
 
     def settle(self, settlement: Settlement) -> "asyncio.Future[bool]":
         """Queues a settlement; it is tried until it is done. The future tells whether this call did it."""
         return self._settlements.submit(settlement)
+
+    def note(self, record: Mapping[str, Any]) -> None:
+        """Queues a usage record of requests that nothing was held for."""
+        self._notes.submit(record)
+
+    async def ping(self) -> None:
+        """Asks the ledger for an empty batch.
+
+        Raises:
+            psycopg.Error: it cannot be reached.
+        """
+        await self._notes.submit({})
 
     @property
     def backlog(self) -> int:
@@ -109,11 +124,11 @@ class Ledger:
 
     def _give_back(self, admission: Admission, done: "asyncio.Future[Standing]") -> None:
         if done.exception() is not None or done.result().refused_by is None:
-            self._abandon(admission)
+            self._abandon(admission, outcome="client_left", code="", status=499)
 
-    def _abandon(self, admission: Admission) -> None:
-        """Nothing was sent for it: if it holds something, that costs nothing."""
-        record = {**admission.context, "outcome": "failed", "code": "service_unavailable", "status": 503}
+    def _abandon(self, admission: Admission, **ended: Any) -> None:
+        """Nothing was sent for it: if it holds something, that costs nothing. Unknown to the ledger, it is ignored."""
+        record = {**admission.context, "input_tokens": 0, "output_tokens": 0, **ended}
         self.settle(Settlement(request_id=admission.request_id, cost_nano=0, tokens=0, record=record))
 
 
@@ -248,6 +263,7 @@ SELECT verdicts, waits_ms, remaining, resets_ms FROM admit(
     %s::uuid[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::jsonb, %s::bigint[], %s::bigint[])
 """
 _SETTLE = "SELECT settle(%s::uuid[], %s::bigint[], %s::bigint[], %s::jsonb)::text[]"
+_NOTE = "SELECT note(%s::jsonb)"
 _encode = msgspec.json.Encoder().encode
 
 
@@ -321,6 +337,11 @@ async def _settle(connection: psycopg.AsyncConnection[Any], settlements: list[Se
     row = await cursor.fetchone()
     settled = set(row[0]) if row else set()
     return [settlement.request_id in settled for settlement in settlements]
+
+
+async def _note(connection: psycopg.AsyncConnection[Any], records: list[Mapping[str, Any]]) -> list[None]:
+    await connection.execute(_NOTE, [_encode([record for record in records if record]).decode()])
+    return [None] * len(records)
 
 
 def _array(values: Any) -> str:

@@ -34,7 +34,9 @@ class UsageRecord(models.Model):
     code = models.CharField(max_length=50, blank=True, help_text="Of the error, where there was one.")
     status = models.PositiveSmallIntegerField(null=True, help_text="HTTP status of the answer.")
     streamed = models.BooleanField(default=False)
-    requests = models.PositiveIntegerField(default=1, help_text="More than one for refusals that were counted together.")
+    requests = models.PositiveIntegerField(
+        default=1, help_text="More than one for refusals that were counted together."
+    )
     input_tokens = models.BigIntegerField(default=0)
     cached_input_tokens = models.BigIntegerField(default=0)
     cache_write_tokens = models.BigIntegerField(default=0)

@@ -1,0 +1,87 @@
+"""One application, two planes: `/v1/*` and the probes go to the data plane, everything else to Django.
+
+`PLANE=data` or `PLANE=control` serves only one of them. The probes answer on both.
+"""
+
+import asyncio
+import os
+import signal
+from types import FrameType
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+from django.core.asgi import get_asgi_application
+
+_django = get_asgi_application()
+
+import structlog  # noqa: E402 - after Django has configured logging
+from django.conf import settings  # noqa: E402
+from django.db import connections  # noqa: E402
+
+from gateway.http.asgi import DataPlane  # noqa: E402
+from gateway.http.problems import status_of  # noqa: E402
+from gateway.plane import Plane  # noqa: E402
+
+log = structlog.get_logger("config.asgi")
+
+_PROBES = ("/livez", "/readyz")
+_data_plane = DataPlane()
+
+
+async def application(scope: Any, receive: Any, send: Any) -> None:
+    if scope["type"] == "lifespan":
+        await _live(receive, send)
+    elif scope["type"] == "http":
+        await _plane_of(scope["path"])(scope, receive, send)
+
+
+def _plane_of(path: str) -> Any:
+    if path in _PROBES or settings.PLANE == "data":
+        return _data_plane
+    if path.startswith("/v1/") and settings.PLANE == "all":
+        return _data_plane
+    return _django
+
+
+async def _live(receive: Any, send: Any) -> None:
+    """Opens the plane when the server starts, and closes it when it stops."""
+    await receive()
+    plane = await open_plane()
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    _data_plane.plane = None
+    await plane.close()
+    await send({"type": "lifespan.shutdown.complete"})
+
+
+async def open_plane() -> Plane:
+    """Connects the data plane to its databases, and begins to serve."""
+    main, ledger = await asyncio.to_thread(lambda: (libpq_params("default"), libpq_params("ledger")))
+    plane = Plane.make(main=main, ledger=ledger, listen=settings.POLICY_NOTIFICATIONS, status_of=status_of)
+    plane.start()
+    _data_plane.plane = plane
+    _drain_on_sigterm(plane)
+    return plane
+
+
+def libpq_params(alias: str) -> dict[str, Any]:
+    """How to reach a database without Django; starts the embedded server if that is where it is."""
+    names = {"dbname", "host", "port", "user", "password", "sslmode", "sslrootcert", "sslcert", "sslkey"}
+    params = connections[alias].get_connection_params()
+    return {name: value for name, value in params.items() if name in names and value is not None}
+
+
+def _drain_on_sigterm(plane: Plane) -> None:
+    """Fails the readiness probe from SIGTERM on, and lets the server's own handler do the rest."""
+    before = signal.getsignal(signal.SIGTERM)
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        plane.draining = True
+        if callable(before):
+            before(number, frame)
+
+    try:
+        signal.signal(signal.SIGTERM, handle)
+    except ValueError:
+        log.debug("not in the main thread: draining begins with the end of the server")

@@ -1,0 +1,113 @@
+"""REST framework's view, awaited: its authentication, permission and exception machinery as it is.
+
+That is possible because on this plane those steps only read memory; the one look-up that may not, of the key's
+principal, is awaited before they begin.
+"""
+
+from typing import Any, ClassVar
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import APIException
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.permissions import BasePermission
+from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from accounts import tokens
+from accounts.tokens import Token
+from gateway.errors import InvalidKey, NotAllowed, Refusal, WrongMethod
+from gateway.http.problems import problem_of
+from gateway.plane import Plane
+from gateway.principal import Principal
+
+
+class DataPlaneRequest(HttpRequest):
+    """What the front adds to a request (for type checkers: the object is Django's ASGIRequest)."""
+
+    plane: Plane
+    request_id: str
+    payload: bytes
+    token: Token | None
+    address: str
+    principal: Principal | None
+    peppers: dict[int, bytes]
+
+
+class KeyAuthentication(BaseAuthentication):
+    """The principal is the one whose key was sent. Unknown, wrong, ended: one answer, in the same time."""
+
+    def authenticate(self, request: Request) -> tuple[Principal, Token]:
+        sent: DataPlaneRequest = request._request
+        principal, token = sent.principal, sent.token
+        if token is None:
+            raise InvalidKey
+        stored, version = (principal.digest, principal.pepper_version) if principal else (b"", max(sent.peppers))
+        right = tokens.matches(token.text, stored=stored, version=version, peppers=sent.peppers)
+        if principal is None or not right or not principal.usable or token.environment != principal.environment:
+            raise InvalidKey
+        return principal, token
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"
+
+
+class KeyPermission(BasePermission):
+    """The key has the view's scope, and comes from one of its networks."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        principal: Principal = request.user
+        if view.scope not in principal.scopes:
+            raise NotAllowed(f"This key lacks the scope '{view.scope}'. Ask your administrator for one that has it.")
+        if not principal.may_come_from(request._request.address):
+            raise NotAllowed("This key may not be used from your network.")
+        return True
+
+
+class AnyMediaType(BaseContentNegotiation):
+    """Answers are JSON or events, whatever the client says it accepts, as with OpenAI."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        return parsers[0]
+
+    def select_renderer(
+        self, request: Request, renderers: Any, format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        return renderers[0], renderers[0].media_type
+
+
+class AsyncView(APIView):
+    """The base of the data plane's views: handlers are coroutines that return Django responses or raise refusals."""
+
+    scope: ClassVar[str] = ""
+    authentication_classes = [KeyAuthentication]
+    permission_classes = [KeyPermission]
+    renderer_classes = [JSONRenderer]
+    content_negotiation_class = AnyMediaType
+    throttle_classes: list[Any] = []
+
+    async def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
+        if request.token is not None and self.authentication_classes:
+            request.principal = await request.plane.snapshots.principal(request.token.public_id)
+        self.args, self.kwargs = args, kwargs
+        self.request = self.initialize_request(request, *args, **kwargs)
+        try:
+            self.initial(self.request, *args, **kwargs)
+            return await self._handler(request)(self.request, *args, **kwargs)
+        except APIException as error:  # what REST framework itself finds wrong
+            return HttpResponse(str(error.detail), status=error.status_code)
+
+    def _handler(self, request: Any) -> Any:
+        allowed = tuple(name.upper() for name in ("get", "post") if hasattr(self, name))
+        if request.method not in allowed:
+            raise WrongMethod(f"{request.method} is not allowed here; use {' or '.join(allowed)}.", allowed=allowed)
+        return getattr(self, request.method.lower())
+
+
+def refused(error: Refusal, headers: dict[str, str]) -> HttpResponse:
+    """The answer for `error`, with `headers` beside its own."""
+    problem = problem_of(error)
+    return HttpResponse(
+        problem.body, status=problem.status, content_type="application/json", headers={**headers, **problem.headers}
+    )

@@ -1,0 +1,50 @@
+"""Headers of answers: how the key stands with its limits, in OpenAI's names and durations, and the gateway's own."""
+
+import time
+
+from billing import money
+from billing.contracts import MeterKind, MeterSpec
+from gateway.exchange import Exchange
+from gateway.ledger import Standing
+
+
+def of_exchange(exchange: Exchange) -> dict[str, str]:
+    """Everything that is known of an exchange when its answer, or its refusal, begins."""
+    headers = {"openai-processing-ms": str(int((time.perf_counter() - exchange.started) * 1000))}
+    if exchange.standing is not None:
+        headers.update(of_standing(exchange.principal.meters, exchange.standing))
+    if exchange.route is not None:
+        headers["x-portcullis-model"] = exchange.route.name
+        headers["x-portcullis-overhead-ms"] = f"{exchange.overhead_s * 1000:.1f}"
+        if not exchange.streamed:
+            headers["x-portcullis-cost"] = f"{money.to_dollars(exchange.cost_nano):f}"
+    return headers
+
+
+def of_standing(meters: tuple[MeterSpec, ...], standing: Standing) -> dict[str, str]:
+    """What is left of the tightest request rate, of the token rate, and of the tightest hard budget."""
+    headers: dict[str, str] = {}
+    states = list(zip(meters, standing.remaining, standing.resets_ms, strict=True))
+    for kind, name in ((MeterKind.REQUESTS, "requests"), (MeterKind.TOKENS, "tokens")):
+        rates = [state for state in states if state[0].kind == kind]
+        if rates:
+            meter, remaining, reset_ms = min(rates, key=lambda state: state[1])
+            headers[f"x-ratelimit-limit-{name}"] = str(meter.limit)
+            headers[f"x-ratelimit-remaining-{name}"] = str(remaining)
+            headers[f"x-ratelimit-reset-{name}"] = duration(reset_ms)
+    budgets = [left for meter, left, _ in states if meter.kind == MeterKind.BUDGET and not meter.soft]
+    if budgets:
+        headers["x-portcullis-budget-remaining"] = f"{money.to_dollars(min(budgets)):f}"
+    return headers
+
+
+def duration(milliseconds: int) -> str:
+    """As OpenAI writes it: `12ms`, `1.5s`, `6m0s`, `1h30m0s`."""
+    if milliseconds < 1000:
+        return f"{milliseconds}ms"
+    minutes, left_ms = divmod(milliseconds, 60_000)
+    seconds = f"{left_ms / 1000:.3f}".rstrip("0").rstrip(".") + "s"
+    if minutes == 0:
+        return seconds
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes}m{seconds}" if hours else f"{minutes}m{seconds}"

@@ -1,0 +1,103 @@
+"""What the API schema says of the data plane: its shapes come from the types that requests are checked with."""
+
+from typing import Any
+
+import msgspec
+from drf_spectacular.utils import OpenApiParameter
+
+from gateway.wire.chat import ChatRequest
+
+_REF = "#/components/schemas/{name}"
+(_chat,), COMPONENTS = msgspec.json.schema_components([ChatRequest], ref_template=_REF)
+
+_ERROR: dict[str, Any] = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["message", "type", "param", "code"],
+            "properties": {
+                "message": {"type": "string"},
+                "type": {"type": "string"},
+                "param": {"type": "string", "nullable": True},
+                "code": {"type": "string"},
+            },
+        }
+    },
+}
+_COMPLETION: dict[str, Any] = {
+    "type": "object",
+    "description": "The upstream's chat completion, unchanged.",
+    "required": ["choices"],
+    "properties": {"choices": {"type": "array", "items": {"type": "object"}}, "usage": {"type": "object"}},
+    "additionalProperties": True,
+}
+_MODEL: dict[str, Any] = {
+    "type": "object",
+    "required": ["id", "object", "created", "owned_by"],
+    "properties": {
+        "id": {"type": "string"},
+        "object": {"type": "string", "enum": ["model"]},
+        "created": {"type": "integer"},
+        "owned_by": {"type": "string"},
+    },
+}
+_MODEL_LIST: dict[str, Any] = {
+    "type": "object",
+    "required": ["object", "data"],
+    "properties": {"object": {"type": "string", "enum": ["list"]}, "data": {"type": "array", "items": _MODEL}},
+}
+
+_EVERYWHERE = {
+    401: "The key is missing, malformed, unknown, suspended, revoked or expired.",
+    403: "The key lacks the scope, or comes from the wrong network.",
+    404: "There is no such path, or no such model for this key.",
+    405: "Another method is wanted.",
+    408: "The body did not arrive in time.",
+    413: "The body is too large.",
+    503: "A part of the gateway is down, draining or full.",
+}
+_CALLING = {
+    400: "The body is invalid; `param` names the field.",
+    429: "A rate, token rate, concurrency or budget is used up.",
+    502: "The upstream failed.",
+    504: "The upstream did not answer in time.",
+}
+
+
+def _responses(success: dict[Any, Any], errors: dict[int, str]) -> dict[Any, Any]:
+    refusals = {
+        (status, "application/json"): {**_ERROR, "description": text} for status, text in sorted(errors.items())
+    }
+    return {**success, **refusals}
+
+
+_EVENTS = {"type": "string", "description": "Events `data: {chunk}`, the last one `data: [DONE]`."}
+
+CHAT_COMPLETIONS: dict[str, Any] = {
+    "operation_id": "createChatCompletion",
+    "tags": ["chat"],
+    "request": {"application/json": _chat},
+    "responses": _responses(
+        {(200, "application/json"): _COMPLETION, (200, "text/event-stream"): _EVENTS}, {**_EVERYWHERE, **_CALLING}
+    ),
+}
+MODELS: dict[str, Any] = {
+    "operation_id": "listModels",
+    "tags": ["models"],
+    "responses": _responses({(200, "application/json"): _MODEL_LIST}, _EVERYWHERE),
+}
+MODEL: dict[str, Any] = {
+    "operation_id": "retrieveModel",
+    "tags": ["models"],
+    "parameters": [OpenApiParameter("model", str, OpenApiParameter.PATH, description="A model's name.")],
+    "responses": _responses({(200, "application/json"): _MODEL}, _EVERYWHERE),
+}
+
+
+def add_components(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
+    """A post-processing hook of drf-spectacular: adds the shapes of `wire/`."""
+    schemas = result.setdefault("components", {}).setdefault("schemas", {})
+    schemas.update(COMPONENTS)
+    return result

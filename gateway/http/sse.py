@@ -1,0 +1,33 @@
+"""Streams of server-sent events as a response that the front sends piece by piece."""
+
+from collections.abc import AsyncIterator, Mapping
+
+from django.http.response import HttpResponseBase
+
+from gateway.errors import Refusal
+from gateway.http.problems import event_of
+
+DONE = b"data: [DONE]\n\n"
+
+
+class EventStream(HttpResponseBase):
+    """`pieces` for the client; ends with `[DONE]`, or with an error event when something went wrong."""
+
+    streaming = True
+
+    def __init__(self, pieces: AsyncIterator[bytes], *, headers: Mapping[str, str]) -> None:
+        unbuffered = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+        super().__init__(content_type="text/event-stream; charset=utf-8", headers={**headers, **unbuffered})
+        self._pieces = pieces
+
+    async def events(self) -> AsyncIterator[bytes]:
+        """What goes over the wire. Close it when nobody listens any more: that ends the upstream call."""
+        try:
+            async for piece in self._pieces:
+                yield piece
+        except Refusal as error:
+            yield event_of(error)
+        else:
+            yield DONE
+        finally:
+            await self._pieces.aclose()  # type: ignore[attr-defined]

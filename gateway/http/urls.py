@@ -1,0 +1,14 @@
+"""The data plane's paths. Those of the control plane are in `config/urls.py`."""
+
+from django.urls import path
+
+from gateway.http import probes
+from gateway.http.views import ChatCompletions, ModelDetail, Models
+
+urlpatterns = [
+    path("v1/chat/completions", ChatCompletions.as_view(), name="chat-completions"),
+    path("v1/models", Models.as_view(), name="models"),
+    path("v1/models/<path:model>", ModelDetail.as_view(), name="model"),
+    path("livez", probes.livez),
+    path("readyz", probes.readyz),
+]

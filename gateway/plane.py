@@ -1,0 +1,76 @@
+"""What the stages work with: one of each per process."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway import compile
+from gateway.bridge import Bridge
+from gateway.ledger import Ledger, Standing
+from gateway.principal import Principal
+from gateway.refusals import Refusals
+from gateway.snapshot import Snapshots
+from gateway.upstream import UpstreamClient
+from gateway.watch import PolicyWatch
+
+Remembered = tuple[Principal, Standing, float, float]
+
+
+@dataclass(slots=True, kw_only=True)
+class Plane:
+    """The data plane's services. `open` it in the event loop that serves; `close` lets go of everything."""
+
+    snapshots: Snapshots
+    ledger: Ledger
+    refusals: Refusals
+    upstream: UpstreamClient
+    bridge: Bridge
+    watch: PolicyWatch
+    status_of: Callable[[BaseException], int]
+    refused: dict[int, Remembered] = field(default_factory=dict)
+    in_flight: int = 0
+    draining: bool = False
+    _tasks: list["asyncio.Task[None]"] = field(default_factory=list)
+
+    @classmethod
+    def make(
+        cls,
+        *,
+        main: Mapping[str, Any],
+        ledger: Mapping[str, Any],
+        listen: bool,
+        status_of: Callable[[BaseException], int],
+    ) -> "Plane":
+        """A plane over those databases (libpq parameters)."""
+        bridge = Bridge()
+        snapshots = Snapshots(
+            load_principal=lambda public_id: bridge.run(lambda: compile.principal(public_id)),
+            load_routes=lambda: bridge.run(compile.route_table),
+        )
+        client = Ledger(ledger)
+        return cls(
+            snapshots=snapshots,
+            ledger=client,
+            refusals=Refusals(client),
+            upstream=UpstreamClient(),
+            bridge=bridge,
+            watch=PolicyWatch(snapshots, main, listen=listen),
+            status_of=status_of,
+        )
+
+    def start(self) -> None:
+        self.ledger.start()
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self.watch.run()), loop.create_task(self.refusals.run())]
+
+    async def close(self) -> None:
+        """Hands what is left to the ledger, then lets go of connections and threads."""
+        self.draining = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.refusals.flush()
+        await self.ledger.close()
+        await self.upstream.close()
+        self.bridge.close()

@@ -1,0 +1,118 @@
+"""OpenAI's dialect: what is sent to an upstream that speaks it, and what its answers say. Pure."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from billing.money import Tokens
+from gateway.routing import Route
+from gateway.wire.chat import Answer, Usage
+
+_encode = msgspec.json.Encoder().encode
+_answer = msgspec.json.Decoder(Answer)
+_usage = msgspec.json.Decoder(Usage)
+_NULL = b"null"
+_EVENT_END = re.compile(rb"\r\n\r\n|\n\n|\r\r")
+DONE = b"[DONE]"
+
+
+def url(route: Route) -> str:
+    return f"{route.base_url}/chat/completions"
+
+
+def headers(route: Route) -> dict[str, str]:
+    sent = {"Content-Type": "application/json", "Accept-Encoding": "identity", "User-Agent": "portcullis"}
+    if route.credential:
+        sent["Authorization"] = f"Bearer {route.credential}"
+    return sent
+
+
+def request_body(payload: Mapping[str, Any], *, route: Route, output_limit: int | None, stream: bool) -> bytes:
+    """The client's body with the upstream's model, always asking for usage, and with `output_limit` if the client
+    named none."""
+    sent = {**payload, "model": route.upstream_model}
+    if output_limit is not None:
+        sent[route.output_limit_field] = output_limit
+    if stream:
+        sent["stream_options"] = {**(payload.get("stream_options") or {}), "include_usage": True}
+    return _encode(sent)
+
+
+@dataclass(slots=True)
+class Read:
+    """What was read of an answer or of a chunk."""
+
+    produced: str
+    tokens: Tokens | None
+    only_usage: bool
+    error: bool
+
+
+def read(data: bytes) -> Read:
+    """Reads a whole answer or one chunk.
+
+    Raises:
+        ValueError: it is not an answer.
+    """
+    answer = _answer.decode(data)
+    tokens = None if bytes(answer.usage) == _NULL else read_usage(bytes(answer.usage))
+    return Read(
+        produced=answer.produced(),
+        tokens=tokens,
+        only_usage=not answer.choices and tokens is not None,
+        error=bytes(answer.error) != _NULL,
+    )
+
+
+def read_usage(data: bytes) -> Tokens | None:
+    """The token counts that an upstream reports, or None where it reports none that make sense."""
+    try:
+        usage = _usage.decode(data)
+    except msgspec.ValidationError:
+        return None
+    if usage.prompt_tokens is None or usage.completion_tokens is None:
+        return None
+    prompt, completion = usage.prompt_tokens_details, usage.completion_tokens_details
+    counts = Tokens(
+        input=usage.prompt_tokens,
+        output=usage.completion_tokens,
+        cached_input=(prompt.cached_tokens or 0) if prompt else 0,
+        cache_write=(prompt.cache_write_tokens or 0) if prompt else 0,
+        reasoning=(completion.reasoning_tokens or 0) if completion else 0,
+    )
+    return counts if _plausible(counts) else None
+
+
+def _plausible(tokens: Tokens) -> bool:
+    parts = (tokens.input, tokens.output, tokens.cached_input, tokens.cache_write, tokens.reasoning)
+    return min(parts) >= 0 and max(parts) < 2**40 and tokens.cached_input + tokens.cache_write <= tokens.input
+
+
+class EventBuffer:
+    """Splits a stream of bytes into the data of its server-sent events; comments and other fields are left out."""
+
+    MOST_BYTES = 16 * 2**20
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The data of each event that `data` completes.
+
+        Raises:
+            ValueError: an event has no end.
+        """
+        *events, self._rest = _EVENT_END.split(self._rest + data)
+        if len(self._rest) > self.MOST_BYTES:
+            raise ValueError("an event of the upstream is too large")
+        return [found for event in events if (found := _data_of(event))]
+
+
+def _data_of(event: bytes) -> bytes:
+    if event.startswith(b"data: ") and b"\n" not in event and b"\r" not in event:
+        return event[6:]
+    lines = [line[5:].removeprefix(b" ") for line in event.splitlines() if line.startswith(b"data:")]
+    return b"\n".join(lines)

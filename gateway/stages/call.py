@@ -1,0 +1,50 @@
+"""Calls the upstream, until a whole answer, or the first piece of a streamed one, is in hand."""
+
+import time
+
+from gateway.errors import UpstreamCut
+from gateway.exchange import Exchange
+from gateway.plane import Plane
+from gateway.providers import openai
+
+
+async def run(exchange: Exchange, plane: Plane) -> None:
+    """Writes `route`, `sent_at`, `upstream`, `answered_at`, and what was read of a whole answer.
+
+    Raises:
+        UpstreamFailed: nothing usable came back.
+    """
+    route = exchange.route = exchange.routes[0]
+    chat = exchange.request
+    body = openai.request_body(
+        exchange.payload,
+        route=route,
+        output_limit=exchange.principal.limits.output_tokens_cap if chat.output_limit is None else None,
+        stream=exchange.streamed,
+    )
+    exchange.sent_at = time.perf_counter()
+    exchange.upstream = await plane.upstream.post(openai.url(route), body, headers=openai.headers(route), route=route)
+    await (_first_events(exchange) if exchange.streamed else _whole(exchange))
+    exchange.answered_at = time.perf_counter()
+
+
+async def _whole(exchange: Exchange) -> None:
+    assert exchange.upstream is not None
+    body = await exchange.upstream.read()
+    try:
+        answer = openai.read(body)
+    except ValueError as error:
+        raise UpstreamCut("The upstream's answer cannot be read.") from error
+    exchange.answer = body
+    exchange.produced.append(answer.produced)
+    exchange.reported = answer.tokens
+
+
+async def _first_events(exchange: Exchange) -> None:
+    """Has the stream begin before the client is told that it does: until here a failure has a status of its own."""
+    assert exchange.upstream is not None
+    exchange.events = exchange.upstream.events()
+    try:
+        exchange.first_events = await anext(exchange.events)
+    except StopAsyncIteration:
+        raise UpstreamCut("The upstream closed the connection before its answer was complete.") from None

@@ -1,0 +1,50 @@
+"""From the body to a typed request that keeps to its tier's sizes."""
+
+from billing.contracts import RequestLimits
+from gateway.errors import InvalidRequest, TooLarge
+from gateway.exchange import Exchange
+from gateway.plane import Plane
+from gateway.wire import body
+from gateway.wire.chat import ChatRequest
+
+
+async def run(exchange: Exchange, plane: Plane) -> None:
+    """Writes `payload` and `chat`.
+
+    Raises:
+        InvalidRequest, TooLarge: what is wrong, with the field's name.
+    """
+    exchange.payload = body.parse(exchange.body)
+    exchange.chat = body.typed(dict(exchange.payload), ChatRequest)
+    _check_sizes(exchange.chat, exchange.principal.limits)
+    _check_output_limit(exchange.chat, exchange.principal.limits.output_tokens_cap)
+    if exchange.chat.stream_options is not None and not exchange.chat.stream:
+        raise InvalidRequest("'stream_options' is only allowed when 'stream' is true.", param="stream_options")
+
+
+def _check_sizes(chat: ChatRequest, limits: RequestLimits) -> None:
+    if len(chat.messages) > limits.max_messages:
+        raise InvalidRequest(
+            f"Too many messages: {len(chat.messages)}; send at most {limits.max_messages}.", param="messages"
+        )
+    total = 0
+    for position, message in enumerate(chat.messages):
+        length = sum(map(len, message.texts()))
+        total += length
+        if length > limits.max_message_chars:
+            raise TooLarge(
+                f"Message {position} has {length} characters; at most {limits.max_message_chars} are allowed.",
+                param=f"messages[{position}].content",
+            )
+    if total > limits.max_prompt_chars:
+        raise TooLarge(
+            f"The messages have {total} characters together; at most {limits.max_prompt_chars} are allowed.",
+            param="messages",
+        )
+
+
+def _check_output_limit(chat: ChatRequest, cap: int) -> None:
+    for name in ("max_completion_tokens", "max_tokens"):
+        wanted = getattr(chat, name)
+        if wanted is not None and wanted > cap:
+            raise InvalidRequest(f"'{name}' is {wanted}; it must lie between 1 and {cap}.", param=name)

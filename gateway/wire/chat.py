@@ -1,0 +1,139 @@
+"""The shapes of a chat completion: what is checked of a request, and what is read of an answer.
+
+Only what the gateway decides by is named here; every other field passes through unharmed.
+"""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+Role = Literal["system", "developer", "user", "assistant", "tool", "function"]
+Limit = Annotated[int, Meta(ge=1, le=2**31 - 1)]
+
+
+class Part(Struct):
+    """A piece of a message's content: text, an image, a file, …"""
+
+    type: str
+    text: str | None = None
+
+
+class Message(Struct):
+    role: Role
+    content: str | list[Part] | None = None
+
+    def texts(self) -> list[str]:
+        if isinstance(self.content, str):
+            return [self.content]
+        return [part.text for part in self.content or () if part.text]
+
+    def attachments(self) -> int:
+        """How many parts are not text."""
+        return sum(part.type != "text" for part in self.content) if isinstance(self.content, list) else 0
+
+
+class StreamOptions(Struct):
+    include_usage: bool | None = None
+
+
+class ChatRequest(Struct):
+    """The body of `POST /v1/chat/completions`."""
+
+    model: Annotated[str, Meta(min_length=1, max_length=200)]
+    messages: Annotated[list[Message], Meta(min_length=1)]
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
+    n: Annotated[int, Meta(ge=1, le=128)] | None = None
+    max_tokens: Limit | None = None
+    max_completion_tokens: Limit | None = None
+    stop: str | list[str] | None = None
+    tools: list[dict[str, Any]] | None = None
+    response_format: dict[str, Any] | None = None
+    metadata: dict[str, str] | None = None
+    safety_identifier: Annotated[str, Meta(max_length=128)] | None = None
+    user: Annotated[str, Meta(max_length=128)] | None = None
+    store: bool | None = None
+    service_tier: str | None = None
+    prompt_cache_key: str | None = None
+
+    @property
+    def output_limit(self) -> int | None:
+        """The most output tokens that the client asked for, per choice."""
+        return self.max_completion_tokens or self.max_tokens
+
+    @property
+    def wants_usage_chunk(self) -> bool:
+        return bool(self.stream_options and self.stream_options.include_usage)
+
+
+class PromptDetails(Struct):
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+
+
+class CompletionDetails(Struct):
+    reasoning_tokens: int | None = None
+
+
+class Usage(Struct):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    prompt_tokens_details: PromptDetails | None = None
+    completion_tokens_details: CompletionDetails | None = None
+
+
+class Function(Struct):
+    name: str | None = None
+    arguments: str | None = None
+
+
+class ToolCall(Struct):
+    function: Function | None = None
+
+
+class Text(Struct):
+    """A message of an answer, or the piece of one that a chunk carries."""
+
+    content: str | None = None
+    refusal: str | None = None
+    reasoning_content: str | None = None
+    tool_calls: list[ToolCall] | None = None
+
+    def produced(self) -> str:
+        """All that the model wrote here."""
+        calls = [call.function for call in self.tool_calls or () if call.function]
+        written = [self.content, self.refusal, self.reasoning_content, *(call.name for call in calls)]
+        return "".join(filter(None, [*written, *(call.arguments for call in calls)]))
+
+
+class Choice(Struct):
+    message: Text | None = None
+    delta: Text | None = None
+    finish_reason: str | None = None
+
+
+class Answer(Struct):
+    """A whole answer, or one chunk of a streamed one. `usage` and `error` stay raw: they are read leniently."""
+
+    choices: list[Choice] = []
+    usage: msgspec.Raw = msgspec.Raw(b"null")
+    error: msgspec.Raw = msgspec.Raw(b"null")
+
+    def produced(self) -> str:
+        texts = (choice.message or choice.delta for choice in self.choices)
+        return "".join(text.produced() for text in texts if text)
+
+
+class UpstreamError(Struct):
+    """An error in OpenAI's form, as far as it keeps to it."""
+
+    message: str | None = None
+    param: str | None = None
+    code: str | int | None = None
+
+
+class UpstreamErrorBody(Struct):
+    error: UpstreamError | str | None = None
