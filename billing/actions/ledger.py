@@ -1,6 +1,10 @@
 """What is done to the ledger from outside the request path."""
 
-from django.db import connections
+from django.db import connections, transaction
+
+from billing.models import Budget
+from compliance import audit
+from compliance.contracts import Actor
 
 LEDGER = "ledger"
 SLICE = 1000
@@ -13,6 +17,27 @@ def sweep() -> int:
         swept = _sweep_slice()
         total += swept
     return total
+
+
+@transaction.atomic
+def open_balance(*, budget: Budget, used_nano: int, by: Actor) -> bool:
+    """Begins a budget with what its current period has used before it was counted here.
+
+    Returns whether it did: a budget that counts already stays as it is.
+    """
+    values = [budget.tenant_id, budget.meter_name, used_nano, budget.period, budget.tenant.time_zone]
+    with connections[LEDGER].cursor() as cursor:
+        cursor.execute("SELECT opening_balance(%s, %s, %s, %s, %s)", values)
+        opened = bool(cursor.fetchone()[0])
+    if opened:
+        audit.record(
+            by=by,
+            action="budget.opened",
+            target=audit.target_of(budget),
+            tenant_id=budget.tenant_id,
+            after={"used_nano": used_nano},
+        )
+    return opened
 
 
 def _sweep_slice() -> int:

@@ -1,0 +1,37 @@
+"""The programs of an installation on one machine, in the order in which they start."""
+
+import sys
+
+from django.conf import settings
+
+from config.env import VAR_DIR
+from config.supervisor import Program
+
+STREAMS_MAY_TAKE_S = 60
+"""How long open streams may go on after a server was told to stop."""
+
+
+def sandbox(port: int) -> Program:
+    """The upstream that needs no weights."""
+    return _python("sandbox", "-m", "gateway.sandbox", "--port", str(port))
+
+
+def worker() -> Program:
+    """Celery with its clock inside. One task at a time, in one process: they are short."""
+    alone = ("--without-gossip", "--without-mingle", "--without-heartbeat")
+    options = ("--beat", "--pool", "solo", "--loglevel", "WARNING", *alone)
+    schedule = str(VAR_DIR / "celery" / "schedule")
+    return _python("worker", "-m", "celery", "--quiet", "-A", "config.celery", "worker", *options, "-s", schedule)
+
+
+def server() -> Program:
+    """Both planes."""
+    address = ("--host", settings.BIND_HOST, "--port", str(settings.PORT))
+    options = ("--interface", "asgi", "--loop", "uvloop", "--workers", "1", "--no-ws", "--log-level", "warning")
+    patience = ("--workers-kill-timeout", str(STREAMS_MAY_TAKE_S))
+    arguments = (*address, *options, *patience, "config.asgi:application")
+    return _python("server", "-m", "granian", *arguments, grace_s=STREAMS_MAY_TAKE_S + 10)
+
+
+def _python(name: str, *arguments: str, grace_s: float = 10) -> Program:
+    return Program(name=name, command=(sys.executable, *arguments), grace_s=grace_s)

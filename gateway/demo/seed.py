@@ -1,0 +1,61 @@
+"""Makes a new installation one that there is something to see in. Does nothing where tenants exist."""
+
+import os
+import secrets
+
+from django.conf import settings
+from django.db import transaction
+
+from accounts.actions import users
+from accounts.models import Tenant, User
+from compliance.contracts import Actor
+from gateway.demo import credentials, tenants, tiers, upstreams, usage
+from gateway.demo.credentials import Credentials
+
+ACTOR = Actor(kind="command", id="seed_demo")
+ADMINISTRATOR = "admin"
+SANDBOX_PORT = 9000
+
+
+def is_wanted() -> bool:
+    """Whether this is a first run: nobody has opened a tenant yet."""
+    return not Tenant.objects.exists()
+
+
+def run(*, sandbox_port: int = SANDBOX_PORT) -> None:
+    """Adds tiers, tenants, upstreams, an administrator and two weeks of usage, and writes `var/demo.json`."""
+    _add_everything(sandbox_port)
+    usage.open_balances(by=ACTOR)
+
+
+@transaction.atomic
+def _add_everything(sandbox_port: int) -> None:
+    tiers.seed(by=ACTOR)
+    upstreams.seed_sandbox(port=sandbox_port, by=ACTOR)
+    upstreams.seed_openai(os.environ, by=ACTOR)
+    api_key = tenants.seed(by=ACTOR)
+    usage.seed()
+    password = _add_administrator()
+    # Before the commit: should that fail, the next run writes anew; after it, a crash would lose the secrets.
+    credentials.write(_credentials(api_key, password))
+
+
+def _add_administrator() -> str:
+    """The new administrator's password; nothing when somebody has made that user already."""
+    if User.objects.filter(username=ADMINISTRATOR).exists():
+        return ""
+    password = secrets.token_urlsafe(12)
+    users.add(user=User(username=ADMINISTRATOR, is_staff=True, is_superuser=True), password=password, by=ACTOR)
+    return password
+
+
+def _credentials(api_key: str, password: str) -> Credentials:
+    origin = credentials.origin(host=settings.BIND_HOST, port=settings.PORT)
+    return Credentials(
+        base_url="",
+        api_key=api_key,
+        model=next(iter(upstreams.SANDBOX_MODELS)),
+        admin_url="",
+        admin_username=ADMINISTRATOR,
+        admin_password=password,
+    ).at(origin)

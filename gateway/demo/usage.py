@@ -1,0 +1,76 @@
+"""Fills the usage table with two weeks of traffic, and the budgets with what it cost."""
+
+from datetime import date, datetime, timedelta
+
+from django.db import connections
+from django.db.models import Q, Sum
+from django.utils import timezone
+
+from accounts.models import ApiKey
+from billing import partitions
+from billing.actions import ledger
+from billing.models import Budget, UsageRecord
+from billing.money import Rates
+from compliance.contracts import Actor
+from gateway.demo import tenants, traffic, upstreams
+from gateway.demo.traffic import Caller, Habit
+
+HABITS = {
+    "support": Habit(an_hour=22, prompt_tokens=900, answer_tokens=250, large=0.15, streamed=0.9, refused=0.01),
+    "search": Habit(an_hour=30, prompt_tokens=400, answer_tokens=60, large=0.0, streamed=0.1, refused=0.02),
+    "reports": Habit(an_hour=3, prompt_tokens=6000, answer_tokens=900, large=0.9, streamed=0.0, refused=0.0),
+    "chatbot": Habit(an_hour=8, prompt_tokens=700, answer_tokens=200, large=0.2, streamed=0.8, refused=0.12),
+    "research": Habit(an_hour=2, prompt_tokens=3000, answer_tokens=600, large=0.8, streamed=0.3, refused=0.05),
+}
+"""By the application's slug."""
+
+
+def seed() -> None:
+    """Inserts the records, ending now."""
+    now = timezone.now()
+    partitions.ensure(_days(now))
+    callers = [_caller(key) for key in tenants.demo_keys() if key.environment == "production"]
+    records = traffic.history(callers, rates=_rates(), until=now)
+    UsageRecord.objects.bulk_create((UsageRecord(**record) for record in records), batch_size=1000)
+
+
+def open_balances(*, by: Actor) -> None:
+    """Lets each budget begin with what its current period has cost so far."""
+    for budget in Budget.objects.select_related("tenant", "application"):
+        ledger.open_balance(budget=budget, used_nano=_spent_nano(budget), by=by)
+
+
+def _days(now: datetime) -> set[date]:
+    return {(now - timedelta(days=n)).date() for n in range(traffic.DAYS + 2)}
+
+
+def _caller(key: ApiKey) -> Caller:
+    return Caller(
+        tenant_id=key.tenant_id,
+        application_id=key.application_id,
+        api_key_id=key.pk,
+        environment=key.environment,
+        time_zone=key.tenant.time_zone,
+        habit=HABITS[key.application.slug],
+    )
+
+
+def _rates() -> dict[str, Rates]:
+    return {name: Rates(**nano, cache_write_nano=0) for name, nano in upstreams.SANDBOX_MODELS.items()}
+
+
+def _spent_nano(budget: Budget) -> int:
+    matching = Q(tenant_id=budget.tenant_id, at__gte=_period_start(budget))
+    if budget.application_id:
+        matching &= Q(application_id=budget.application_id)
+    if budget.api_key_id:
+        matching &= Q(api_key_id=budget.api_key_id)
+    return int(UsageRecord.objects.filter(matching).aggregate(spent=Sum("cost_nano"))["spent"] or 0)
+
+
+def _period_start(budget: Budget) -> datetime:
+    with connections["ledger"].cursor() as cursor:
+        values = [budget.period, budget.tenant.time_zone]
+        cursor.execute("SELECT starts FROM period_bounds(%s, %s, clock_timestamp())", values)
+        starts: datetime = cursor.fetchone()[0]
+        return starts
