@@ -4,10 +4,13 @@ import secrets
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+import django_stubs_ext
 import environ
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 
 from config.env import BASE_DIR, VAR_DIR, choice, env, integer, secret, versioned_keys
+
+django_stubs_ext.monkeypatch()
 
 # --- this installation ------------------------------------------------------------------------------------------
 
