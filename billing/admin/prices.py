@@ -1,0 +1,87 @@
+"""Prices, in dollars per million tokens."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Exists, OuterRef, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from billing import money
+from billing.actions import prices
+from billing.admin.dollars import DollarFields, per_million
+from billing.models import Price
+from compliance.admin.base import GovernedAdmin, Verbs
+from compliance.admin.filters import ValueFilter
+from compliance.admin.theme import column
+
+
+class ProviderFilter(ValueFilter):
+    title, parameter_name = "provider", "provider"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[Any, str]]:
+        slugs = Price.objects.order_by("provider").values_list("provider", flat=True).distinct()
+        return [(slug, slug) for slug in slugs]
+
+
+@admin.register(Price)
+class PriceAdmin(DollarFields, GovernedAdmin):
+    verbs = Verbs(noun="price", create=prices.add, change=prices.change, remove=prices.remove)
+    list_display = ("model", "provider", "holds", "input", "cached", "written", "output", "request", "since", "source")
+    list_filter = (ProviderFilter,)
+    search_fields = ("provider", "model")
+    search_help_text = "Provider or model"
+    readonly_fields = ("source",)
+    add_fieldsets = (
+        (None, {"fields": ("provider", "model", "valid_from")}),
+        (
+            "Dollars per million tokens",
+            {
+                "fields": (("input_nano", "output_nano"), ("cached_input_nano", "cache_write_nano")),
+                "description": "To change a price from some time on, add one with that date; the one before stays on "
+                "record. A model without a price is refused.",
+            },
+        ),
+        ("Dollars per request", {"fields": ("request_nano",)}),
+    )
+    fieldsets = (*add_fieldsets, ("Origin", {"fields": ("source",)}))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Price]:
+        newer = Price.objects.filter(
+            provider=OuterRef("provider"),
+            model=OuterRef("model"),
+            valid_from__gt=OuterRef("valid_from"),
+            valid_from__lte=timezone.now(),
+        )
+        return super().get_queryset(request).annotate(is_replaced=Exists(newer))
+
+    @column("State", label={"In force": "success", "Later": "info", "Replaced": None})
+    def holds(self, price: Price) -> str:
+        if price.valid_from > timezone.now():
+            return "Later"
+        return "Replaced" if getattr(price, "is_replaced", False) else "In force"
+
+    @column("Input", ordering="input_nano")
+    def input(self, price: Price) -> str:
+        return per_million(price.input_nano)
+
+    @column("Cached input", ordering="cached_input_nano")
+    def cached(self, price: Price) -> str:
+        return per_million(price.cached_input_nano)
+
+    @column("Cache write", ordering="cache_write_nano")
+    def written(self, price: Price) -> str:
+        return per_million(price.cache_write_nano)
+
+    @column("Output", ordering="output_nano")
+    def output(self, price: Price) -> str:
+        return per_million(price.output_nano)
+
+    @column("Per request", ordering="request_nano")
+    def request(self, price: Price) -> str:
+        return money.show(price.request_nano) if price.request_nano else "–"
+
+    @column("From (UTC)", ordering="valid_from")
+    def since(self, price: Price) -> str:
+        return f"{price.valid_from:%Y-%m-%d %H:%M}"

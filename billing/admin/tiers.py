@@ -1,0 +1,107 @@
+"""Tiers, and which tenant has which."""
+
+from collections.abc import Collection
+
+from django.contrib import admin
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from unfold.contrib.filters.admin import RelatedDropdownFilter
+
+from billing.actions import tiers
+from billing.models import Subscription, Tier
+from compliance.admin.base import GovernedAdmin, Verbs
+from compliance.admin.links import link, list_url
+from compliance.admin.theme import column
+
+
+@admin.register(Tier)
+class TierAdmin(GovernedAdmin):
+    verbs = Verbs(noun="tier", create=tiers.add, change=tiers.change, remove=tiers.remove)
+    list_display = ("named", "a_minute", "an_hour", "a_day", "tokens", "at_once", "output_cap", "tenants")
+    search_fields = ("slug", "name")
+    fieldsets = (
+        (None, {"fields": ("name", "slug")}),
+        (
+            "Limits of a tenant",
+            {
+                "fields": (
+                    ("requests_per_minute", "requests_per_hour", "requests_per_day"),
+                    ("tokens_per_minute", "concurrency"),
+                ),
+                "description": "A limit is a burst that refills evenly: 60 a minute is 60 at once, then one a second. "
+                "A change holds for every tenant of the tier at once.",
+            },
+        ),
+        (
+            "Limits of one request",
+            {"fields": ("output_tokens_cap", ("max_messages", "max_message_chars", "max_prompt_chars"))},
+        ),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Tier]:
+        return super().get_queryset(request).annotate(tenants_count=Count("subscriptions"))
+
+    def get_prepopulated_fields(self, request: HttpRequest, obj: Tier | None = None) -> dict[str, tuple[str, ...]]:
+        return {} if obj else {"slug": ("name",)}
+
+    @column("Tier", header=True, ordering="name")
+    def named(self, tier: Tier) -> tuple[str, str]:
+        return tier.name, tier.slug
+
+    @column("Requests a minute", ordering="requests_per_minute")
+    def a_minute(self, tier: Tier) -> str:
+        return f"{tier.requests_per_minute:,}"
+
+    @column("an hour", ordering="requests_per_hour")
+    def an_hour(self, tier: Tier) -> str:
+        return f"{tier.requests_per_hour:,}"
+
+    @column("a day", ordering="requests_per_day")
+    def a_day(self, tier: Tier) -> str:
+        return f"{tier.requests_per_day:,}"
+
+    @column("Tokens a minute", ordering="tokens_per_minute")
+    def tokens(self, tier: Tier) -> str:
+        return f"{tier.tokens_per_minute:,}"
+
+    @column("At once", ordering="concurrency")
+    def at_once(self, tier: Tier) -> str:
+        return f"{tier.concurrency:,}"
+
+    @column("Output cap, tokens", ordering="output_tokens_cap")
+    def output_cap(self, tier: Tier) -> str:
+        return f"{tier.output_tokens_cap:,}"
+
+    @column("Tenants", ordering="tenants_count")
+    def tenants(self, tier: Tier) -> SafeString:
+        count = getattr(tier, "tenants_count", 0)
+        return link(list_url("billing_subscription", tier__id__exact=tier.pk), count)
+
+
+@admin.register(Subscription)
+class SubscriptionAdmin(GovernedAdmin):
+    verbs = Verbs(noun="subscription", create=tiers.subscribe, change=tiers.resubscribe, remove=tiers.unsubscribe)
+    list_display = ("tenant_name", "tier_name", "since_day")
+    list_filter = (("tier", RelatedDropdownFilter),)
+    list_select_related = ("tenant", "tier")
+    search_fields = ("tenant__slug", "tenant__name", "tier__name")
+    search_help_text = "Tenant or tier"
+    autocomplete_fields = ("tenant",)
+    ordering = ("tenant__name",)
+    fieldsets = ((None, {"fields": ("tenant", "tier")}),)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Subscription | None = None) -> Collection[str]:
+        return ("tenant",) if obj else ()
+
+    @column("Tenant", ordering="tenant__name")
+    def tenant_name(self, subscription: Subscription) -> str:
+        return subscription.tenant.name
+
+    @column("Tier", label=True, ordering="tier__name")
+    def tier_name(self, subscription: Subscription) -> str:
+        return subscription.tier.name
+
+    @column("Since (UTC)", ordering="since")
+    def since_day(self, subscription: Subscription) -> str:
+        return f"{subscription.since:%Y-%m-%d}"

@@ -1,0 +1,206 @@
+"""Usage records, to be read: every request, what it used and how it ended."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.contrib.filters.admin import RangeDateTimeFilter
+
+from accounts.admin.keys import ApiKeyAdmin
+from billing import money, selectors
+from billing.models import UsageRecord
+from billing.models.usage import Outcome
+from compliance.admin.base import ReadOnlyAdmin
+from compliance.admin.filters import ReferenceFilter, SinceFilter, ValueFilter, days_ago
+from compliance.admin.names import Name, Names
+from compliance.admin.paginator import LimitedPaginator
+from compliance.admin.theme import column
+
+ApiKeyAdmin.last_used = staticmethod(selectors.last_used)
+
+OUTCOME_COLOURS = {
+    "Completed": "success",
+    "Client left": "info",
+    "Refused": "warning",
+    "Upstream cut the answer": "danger",
+    "Upstream failed": "danger",
+    "Failed here": "danger",
+    "Process lost, charged at its hold": "danger",
+}
+
+
+class TenantFilter(ReferenceFilter):
+    title, parameter_name, kind = "tenant", "tenant_id", "tenant"
+
+
+class ApplicationFilter(ReferenceFilter):
+    title, parameter_name, kind = "application", "application_id", "application"
+
+
+class KeyFilter(ReferenceFilter):
+    title, parameter_name, kind = "API key", "api_key_id", "apikey"
+
+
+class OutcomeFilter(ValueFilter):
+    title, parameter_name = "outcome", "outcome"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[Any, str]]:
+        return [(str(value), str(label)) for value, label in Outcome.choices]
+
+
+class ModelFilter(ValueFilter):
+    title, parameter_name = "model", "model"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[Any, str]]:
+        return _values("model")
+
+
+class CodeFilter(ValueFilter):
+    title, parameter_name = "error code", "code"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[Any, str]]:
+        return _values("code")
+
+
+class AtFilter(SinceFilter):
+    field, default = "at", "week"
+
+
+@admin.register(UsageRecord)
+class UsageRecordAdmin(ReadOnlyAdmin):
+    list_display = ("when", "tenant", "key", "model", "outcome_label", "tokens", "cost", "latency", "first_token")
+    list_display_links = ("when",)
+    list_filter = (
+        AtFilter,
+        ("at", RangeDateTimeFilter),
+        TenantFilter,
+        ApplicationFilter,
+        KeyFilter,
+        ModelFilter,
+        OutcomeFilter,
+        CodeFilter,
+    )
+    search_fields = ("request_id",)
+    search_help_text = "Request id, as the answer's header x-request-id names it"
+    ordering = ("-at",)
+    sortable_by = ()
+    paginator = LimitedPaginator
+    list_before_template = "billing/usage_note.html"
+    fieldsets = (
+        (None, {"fields": ("request_id", "when", "outcome_label", "code", "status", "requests")}),
+        ("Whose", {"fields": ("tenant", "application", "key", "environment")}),
+        ("Where", {"fields": ("model", "provider", "upstream_model", "streamed")}),
+        (
+            "What it used",
+            {
+                "fields": (
+                    "cost",
+                    ("input_tokens", "cached_input_tokens", "cache_write_tokens"),
+                    ("output_tokens", "reasoning_tokens", "estimated"),
+                )
+            },
+        ),
+        ("How long it took", {"fields": (("latency", "first_token", "overhead"),)}),
+    )
+    readonly_fields = (
+        "when",
+        "tenant",
+        "application",
+        "key",
+        "outcome_label",
+        "cost",
+        "latency",
+        "first_token",
+        "overhead",
+    )
+
+    def prepare(self, rows: Sequence[UsageRecord]) -> None:
+        names = _names_of(rows)
+        for record in rows:
+            record.names = names  # type: ignore[attr-defined]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """By the whole request id alone: only that has an index."""
+        if not search_term:
+            return queryset, False
+        try:
+            return queryset.filter(request_id=UUID(search_term.strip().removeprefix("req_"))), False
+        except ValueError:
+            return queryset.none(), False
+
+    @column("Time (UTC)")
+    def when(self, record: UsageRecord) -> str:
+        return f"{record.at:%Y-%m-%d %H:%M:%S}"
+
+    @column("Tenant")
+    def tenant(self, record: UsageRecord) -> Name:
+        return _names(record).of("tenant", record.tenant_id)
+
+    @column("Application")
+    def application(self, record: UsageRecord) -> Name | None:
+        return _names(record).of("application", record.application_id) if record.application_id else None
+
+    @column("API key")
+    def key(self, record: UsageRecord) -> Name | None:
+        return _names(record).of("apikey", record.api_key_id) if record.api_key_id else None
+
+    @column("Outcome", label=OUTCOME_COLOURS)
+    def outcome_label(self, record: UsageRecord) -> str:
+        return record.get_outcome_display()
+
+    @column("Tokens in → out")
+    def tokens(self, record: UsageRecord) -> str:
+        if record.outcome == Outcome.REFUSED:
+            return f"× {record.requests:,}" if record.requests > 1 else "–"
+        return f"{record.input_tokens:,} → {record.output_tokens:,}"
+
+    @column("Cost")
+    def cost(self, record: UsageRecord) -> str:
+        return money.show(record.cost_nano) if record.cost_nano else "–"
+
+    @column("Latency")
+    def latency(self, record: UsageRecord) -> str:
+        return duration(record.latency_ms)
+
+    @column("First token")
+    def first_token(self, record: UsageRecord) -> str:
+        return duration(record.first_token_ms)
+
+    @column("Spent here")
+    def overhead(self, record: UsageRecord) -> str:
+        return "–" if record.overhead_us is None else f"{record.overhead_us:,} µs"
+
+
+def duration(ms: float | None) -> str:
+    """Milliseconds for people: `840 ms`, `12.3 s`."""
+    if ms is None:
+        return "–"
+    return f"{ms:,.0f} ms" if ms < 10_000 else f"{ms / 1000:,.1f} s"
+
+
+def _names(record: UsageRecord) -> Names:
+    names: Names | None = getattr(record, "names", None)
+    return names if names is not None else _names_of([record])
+
+
+def _names_of(records: Sequence[UsageRecord]) -> Names:
+    return Names(
+        reference
+        for record in records
+        for reference in (
+            ("tenant", str(record.tenant_id)),
+            ("application", str(record.application_id)),
+            ("apikey", str(record.api_key_id)),
+        )
+    )
+
+
+def _values(column: str) -> list[tuple[str, str]]:
+    """The values of the newest records, for a filter; one more can be written into the address."""
+    newest = UsageRecord.objects.filter(at__gte=days_ago(30)).order_by("-at").values(column)[:5000]
+    return [(value, value) for value in sorted({row[column] for row in newest} - {""})]

@@ -1,0 +1,3 @@
+from compliance.admin import audit
+
+__all__ = ["audit"]

@@ -1,0 +1,65 @@
+"""Names of rows that are referred to by plain values, fetched in bulk: one query per kind, whatever app it is of."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.contrib import admin
+from django.db import models
+from django.urls import reverse
+from django.utils.html import format_html
+
+Reference = tuple[str, str]
+"""A kind, as in `Target.kind`, and a primary key as text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """What a row is called, and where its page is; a row that is gone keeps its number."""
+
+    label: str
+    url: str = ""
+
+    def __html__(self) -> str:
+        if not self.url:
+            return format_html("{}", self.label)
+        return format_html('<a href="{}" class="pcl-link">{}</a>', self.url, self.label)
+
+
+class Names:
+    """The names of one page's references."""
+
+    def __init__(self, references: Iterable[Reference] = ()) -> None:
+        wanted: dict[str, set[str]] = defaultdict(set)
+        for kind, key in references:
+            wanted[kind].add(key)
+        self._known = {(kind, key): name for kind, keys in wanted.items() for key, name in _fetch(kind, keys).items()}
+
+    def of(self, kind: str, key: object) -> Name:
+        """The name of a row that was among the references, or its number."""
+        return self._known.get((kind, str(key)), Name(f"{kind} {key}"))
+
+
+def choices(kind: str, *, most: int = 1000) -> list[tuple[str, str]]:
+    """The first rows of a kind by its own order, for a filter."""
+    model = _model_of(kind)
+    return [(str(row.pk), str(row)) for row in _rows(model)[:most]] if model else []
+
+
+def _fetch(kind: str, keys: set[str]) -> dict[str, Name]:
+    model = _model_of(kind)
+    if model is None:
+        return {}
+    numbers = [int(key) for key in keys if key.isdecimal() and len(key) < 19]
+    url = f"admin:{model._meta.app_label}_{model._meta.model_name}_change"
+    return {str(row.pk): Name(str(row), reverse(url, args=(row.pk,))) for row in _rows(model).filter(pk__in=numbers)}
+
+
+def _rows(model: type[models.Model]) -> models.QuerySet[models.Model]:
+    related: bool | Sequence[str] = admin.site._registry[model].list_select_related
+    rows = model._default_manager.all()
+    return rows.select_related(*related) if isinstance(related, Sequence) and related else rows
+
+
+def _model_of(kind: str) -> type[models.Model] | None:
+    return next((model for model in admin.site._registry if model._meta.model_name == kind), None)

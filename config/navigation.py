@@ -1,0 +1,68 @@
+"""The admin's sidebar and what stands around its pages."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import reverse
+
+GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
+    "Access": (
+        ("Tenants", "domain", "accounts.tenant"),
+        ("Applications", "apps", "accounts.application"),
+        ("API keys", "key", "accounts.apikey"),
+        ("People", "person", "accounts.user"),
+        ("Memberships", "badge", "accounts.membership"),
+        ("Groups", "groups", "auth.group"),
+    ),
+    "Cost": (
+        ("Budgets", "savings", "billing.budget"),
+        ("Tiers", "stacks", "billing.tier"),
+        ("Subscriptions", "card_membership", "billing.subscription"),
+        ("Prices", "sell", "billing.price"),
+    ),
+    "Routing": (
+        ("Models", "neurology", "gateway.model"),
+        ("Deployments", "alt_route", "gateway.deployment"),
+        ("Providers", "cloud", "gateway.provider"),
+    ),
+    "Evidence": (
+        ("Usage", "receipt_long", "billing.usagerecord"),
+        ("Audit log", "history", "compliance.auditevent"),
+    ),
+}
+"""Group → its pages: title, icon, table."""
+
+
+def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
+    """The groups of pages, each page for those who may see it."""
+    overview = {"title": "Overview", "icon": "monitoring", "link": reverse("admin:index")}
+    groups = [{"title": title, "items": _pages(request, pages)} for title, pages in GROUPS.items()]
+    return [{"items": [overview]}, *(group for group in groups if group["items"])]
+
+
+def _pages(request: HttpRequest, pages: tuple[tuple[str, str, str], ...]) -> list[dict[str, Any]]:
+    return [
+        {"title": title, "icon": icon, "link": reverse(f"admin:{table.replace('.', '_')}_changelist")}
+        for title, icon, table in pages
+        if _may_see(request, table)
+    ]
+
+
+def _may_see(request: HttpRequest, table: str) -> bool:
+    app, _, model = table.partition(".")
+    user = request.user
+    return bool(user.has_perm(f"{app}.view_{model}") or user.has_perm(f"{app}.change_{model}"))
+
+
+def clock(request: HttpRequest) -> list[str]:
+    """The label at the top of every page."""
+    return ["All times UTC", "info"]
+
+
+def logo(request: HttpRequest) -> str:
+    return static("portcullis/logo.svg")
+
+
+def stylesheet(request: HttpRequest) -> str:
+    return static("portcullis/admin.css")

@@ -1,0 +1,3 @@
+from gateway.admin import models, providers
+
+__all__ = ["models", "providers"]
