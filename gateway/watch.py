@@ -38,21 +38,20 @@ class PolicyWatch:
             connection = await psycopg.AsyncConnection.connect(**self._params, autocommit=True)
         async with connection:
             if self._listen:
-                connection.add_notify_handler(self._changed)
                 await connection.execute(f"LISTEN {CHANNEL}")
             while True:
                 await self._compare(connection)
                 await self._wait(connection)
 
     async def _wait(self, connection: psycopg.AsyncConnection[Any]) -> None:
-        """Lets notifications come in for a while; the handler takes them."""
+        """Takes notifications for a while, and those that came in before."""
         if not self._listen:
             await asyncio.sleep(EVERY_S)
             return
         until = time.monotonic() + EVERY_S
         while (left := until - time.monotonic()) > 0:
-            async for _ in connection.notifies(timeout=left, stop_after=1):
-                pass
+            async for notification in connection.notifies(timeout=left, stop_after=1):
+                self._changed(notification)
 
     def _changed(self, notification: psycopg.Notify) -> None:
         if notification.payload == "all":
@@ -68,4 +67,4 @@ class PolicyWatch:
                 "SELECT scope, revision FROM gateway_policyrevision WHERE scope = ANY(%s)", [scopes]
             )
             rows = await cursor.fetchall()
-        self._snapshots.confirm({scope: revision for scope, revision in rows}, at=at)
+        self._snapshots.confirm(dict(rows), at=at)

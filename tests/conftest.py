@@ -1,4 +1,4 @@
-"""What every test gets: no network beyond this machine."""
+"""What every test gets: both databases, and no network beyond this machine."""
 
 import ipaddress
 import socket
@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.test.utils import setup_databases, teardown_databases
+from pytest_django import DjangoDbBlocker
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -25,3 +27,23 @@ def _loopback_only() -> Iterator[None]:
 
 def _is_local(host: str) -> bool:
     return host == "localhost" or ipaddress.ip_address(host).is_loopback
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_test_environment: None, django_db_modify_db_settings: None, django_db_blocker: DjangoDbBlocker
+) -> Iterator[None]:
+    """Makes the test databases, all of them whatever the tests' marks name; each xdist worker has its own."""
+    with django_db_blocker.unblock():
+        made = setup_databases(verbosity=0, interactive=False)
+    yield
+    with django_db_blocker.unblock():
+        teardown_databases(made, verbosity=0)
+
+
+@pytest.fixture(scope="session")
+def databases(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Both databases, for tests whose rows other processes must see: nothing is rolled back, so each test makes its
+    own tenant. (A flush is impossible: the audit log refuses to be truncated.)"""
+    with django_db_blocker.unblock():
+        yield

@@ -67,12 +67,12 @@ def _require_migrated() -> None:
     from django.db import Error
 
     try:
-        for alias in ("default", "ledger"):
+        for alias, app in (("default", None), ("ledger", "ledger")):
             with connections[alias].cursor() as cursor:
                 cursor.execute("SELECT 1")
             if alias not in _migrated:
                 executor = MigrationExecutor(connections[alias])
-                if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+                if executor.migration_plan(executor.loader.graph.leaf_nodes(app)):
                     raise _NotReady
                 _migrated.add(alias)
     except (Error, psycopg.Error) as error:

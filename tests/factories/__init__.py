@@ -77,12 +77,8 @@ def a_model(
     tokenizer: str = "o200k_base",
 ) -> Model:
     """A model with one deployment at `provider` and a price (nano-dollars per million tokens)."""
-    model = routes.add_model(
-        model=Model(name=name or f"model-{next(_number)}", tokenizer=tokenizer), by=THE_SYSTEM
-    )
-    routes.deploy(
-        deployment=Deployment(model=model, provider=provider, upstream_model=upstream_model), by=THE_SYSTEM
-    )
+    model = routes.add_model(model=Model(name=name or f"model-{next(_number)}", tokenizer=tokenizer), by=THE_SYSTEM)
+    routes.deploy(deployment=Deployment(model=model, provider=provider, upstream_model=upstream_model), by=THE_SYSTEM)
     if not Price.objects.filter(provider=provider.slug, model=upstream_model).exists():
         nano = price or {"input_nano": 150_000_000, "cached_input_nano": 75_000_000, "output_nano": 600_000_000}
         prices.add(price=Price(provider=provider.slug, model=upstream_model, **nano), by=THE_SYSTEM)

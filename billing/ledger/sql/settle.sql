@@ -60,27 +60,24 @@ END $$;
 CREATE FUNCTION sweep(most integer) RETURNS integer LANGUAGE plpgsql AS $$
 DECLARE
     claimed hold[];
+    costs   bigint[];
+    tokens  bigint[];
+    records jsonb;
 BEGIN
     WITH expired AS (
         SELECT request_id FROM hold WHERE expires_at < clock_timestamp()
         ORDER BY expires_at LIMIT most FOR UPDATE SKIP LOCKED
     ), gone AS (
-        DELETE FROM hold USING expired WHERE hold.request_id = expired.request_id RETURNING hold
+        DELETE FROM hold USING expired WHERE hold.request_id = expired.request_id RETURNING hold, hold.request_id AS id
     )
-    SELECT array_agg(gone.hold) INTO claimed FROM gone;
+    SELECT array_agg(gone.hold ORDER BY id), array_agg((gone.hold).cost_nano ORDER BY id),
+        array_agg((gone.hold).tokens ORDER BY id),
+        jsonb_agg((gone.hold).context || '{"outcome": "swept", "estimated": true}' ORDER BY id)
+    INTO claimed, costs, tokens, records FROM gone;
     IF claimed IS NULL THEN
         RETURN 0;
     END IF;
-    PERFORM settle_claimed(
-        claimed,
-        (SELECT array_agg(h.cost_nano ORDER BY ord) FROM unnest(claimed) WITH ORDINALITY AS h (request_id, tenant_id,
-            cost_nano, tokens, admitted_at, expires_at, meter_ids, kinds, marks, context, ord)),
-        (SELECT array_agg(h.tokens ORDER BY ord) FROM unnest(claimed) WITH ORDINALITY AS h (request_id, tenant_id,
-            cost_nano, tokens, admitted_at, expires_at, meter_ids, kinds, marks, context, ord)),
-        (SELECT jsonb_agg(h.context || '{"outcome": "swept", "estimated": true}' ORDER BY ord)
-            FROM unnest(claimed) WITH ORDINALITY AS h (request_id, tenant_id,
-            cost_nano, tokens, admitted_at, expires_at, meter_ids, kinds, marks, context, ord))
-    );
+    PERFORM settle_claimed(claimed, costs, tokens, records);
     RETURN cardinality(claimed);
 END $$;
 

@@ -1,0 +1,406 @@
+"""The ledger's functions, through the gateway's client of them."""
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import psycopg
+import pytest
+
+from billing.contracts import SECOND_NS, MeterKind, MeterSpec
+from config.asgi import libpq_params
+from gateway.errors import Unavailable
+from gateway.ids import new_id
+from gateway.ledger import Admission, Ledger, Settlement, Standing
+
+T = TypeVar("T")
+Params = dict[str, Any]
+_tenant_ids = itertools.count(1_000_000)
+
+
+@pytest.fixture(scope="module")
+def params(databases: None) -> Params:
+    return libpq_params("ledger")
+
+
+@pytest.fixture
+def tenant() -> int:
+    """The id of a tenant that no other test uses."""
+    return next(_tenant_ids)
+
+
+def in_ledger(params: Params, story: Callable[[Ledger], Awaitable[T]]) -> T:
+    """Runs `story` with a ledger of its own."""
+
+    async def run() -> T:
+        ledger = Ledger(params)
+        ledger.start()
+        try:
+            return await story(ledger)
+        finally:
+            await ledger.close()
+
+    return asyncio.run(run())
+
+
+def query(params: Params, statement: str, *values: Any) -> list[Any]:
+    with psycopg.connect(**params, autocommit=True) as connection:
+        cursor = connection.execute(statement, values)
+        return cursor.fetchall() if cursor.description else []
+
+
+def a_rate(tenant: int, limit: int, *, seconds: int = 60, kind: MeterKind = MeterKind.REQUESTS) -> MeterSpec:
+    window_ns = seconds * SECOND_NS
+    return MeterSpec(
+        tenant_id=tenant, name=f"rate/{kind}/{seconds}", label="rate", kind=kind, limit=limit, window_ns=window_ns
+    )
+
+
+def a_budget(tenant: int, limit: int, *, period: str = "total", soft: bool = False, name: str = "b") -> MeterSpec:
+    return MeterSpec(
+        tenant_id=tenant, name=f"budget/{name}", label="b", kind=MeterKind.BUDGET, limit=limit, period=period, soft=soft
+    )
+
+
+def a_request(*meters: MeterSpec, cost: int = 10, tokens: int = 100, lease_s: int = 600) -> Admission:
+    return Admission(
+        request_id=new_id(),
+        tenant_id=meters[0].tenant_id,
+        cost_nano=cost,
+        tokens=tokens,
+        lease_s=lease_s,
+        context={"model": "m"},
+        meters=meters,
+    )
+
+
+def settled(admission: Admission, *, cost: int = 7, tokens: int = 50) -> Settlement:
+    record = {"outcome": "completed", "model": "m"}
+    return Settlement(request_id=admission.request_id, cost_nano=cost, tokens=tokens, record=record)
+
+
+def state(params: Params, meter: MeterSpec) -> tuple[int, int]:
+    """What is used, and held, of a meter."""
+    rows = query(params, "SELECT used, held FROM meter WHERE tenant_id = %s AND name = %s", meter.tenant_id, meter.name)
+    return (rows[0][0], rows[0][1]) if rows else (0, 0)
+
+
+def records_of(params: Params, request_id: str) -> list[dict[str, Any]]:
+    found = query(params, "SELECT record FROM usage_outbox WHERE record ->> 'request_id' = %s", request_id)
+    return [row[0] for row in found]
+
+
+def test_it_works(params: Params, tenant: int) -> None:
+    budget = a_budget(tenant, 100)
+    request = a_request(budget)
+
+    async def story(ledger: Ledger) -> Standing:
+        standing = await ledger.admit(request)
+        assert state(params, budget) == (0, 10)
+        assert await ledger.settle(settled(request))
+        return standing
+
+    standing = in_ledger(params, story)
+    assert standing.refused_by is None
+    assert standing.remaining == (90,)
+    assert state(params, budget) == (7, 0)
+    (record,) = records_of(params, request.request_id)
+    assert (record["cost_nano"], record["tenant_id"], record["outcome"]) == (7, tenant, "completed")
+    assert query(params, "SELECT 1 FROM hold WHERE request_id = %s", request.request_id) == []
+
+
+def test_the_eleventh_request_in_a_minute_is_refused_until_exactly_a_sixth_second(params: Params, tenant: int) -> None:
+    rate = a_rate(tenant, 10)
+
+    async def story(ledger: Ledger) -> list[Standing]:
+        return [await ledger.admit(a_request(rate)) for _ in range(11)]
+
+    *admitted, last = in_ledger(params, story)
+    assert [standing.refused_by for standing in admitted] == [None] * 10
+    assert [standing.remaining[0] for standing in admitted] == list(range(9, -1, -1))
+    assert last.refused_by == rate
+    assert 5_000 < last.wait_ms <= 6_000  # 60 s / 10, less the time since the first
+
+
+def test_a_refused_request_is_admitted_after_its_wait_and_not_before(params: Params, tenant: int) -> None:
+    rate = a_rate(tenant, 100, seconds=20)  # one each 200 ms
+
+    async def story(ledger: Ledger) -> None:
+        standings = await asyncio.gather(*(ledger.admit(a_request(rate)) for _ in range(101)))
+        wait_ms = next(standing.wait_ms for standing in standings if standing.refused_by)
+        await asyncio.sleep(wait_ms / 1000 - 0.05)
+        assert (await ledger.admit(a_request(rate))).refused_by
+        await asyncio.sleep(0.05)
+        assert (await ledger.admit(a_request(rate))).refused_by is None
+
+    in_ledger(params, story)
+
+
+def test_a_request_takes_from_all_of_its_meters_or_from_none(params: Params, tenant: int) -> None:
+    rate, wide, tight = a_rate(tenant, 5), a_budget(tenant, 1000, name="wide"), a_budget(tenant, 5, name="tight")
+
+    async def story(ledger: Ledger) -> None:
+        refused = await ledger.admit(a_request(rate, wide, tight))
+        assert refused.refused_by == tight
+        after = await ledger.admit(a_request(rate, wide))
+        assert after.remaining == (4, 990)
+
+    in_ledger(params, story)
+    assert state(params, tight) == (0, 0)
+
+
+def test_a_batch_never_overspends(params: Params, tenant: int) -> None:
+    budget, other = a_budget(tenant, 35), a_budget(tenant, 10_000, name="other")
+
+    async def story(ledger: Ledger) -> list[Standing]:
+        return await asyncio.gather(*(ledger.admit(a_request(budget, other)) for _ in range(50)))
+
+    standings = in_ledger(params, story)
+    assert sum(standing.refused_by is None for standing in standings) == 3
+    assert state(params, budget) == (0, 30)
+    assert state(params, other) == (0, 30)
+
+
+def test_two_gateways_never_overspend(params: Params, tenant: int) -> None:
+    budget, other = a_budget(tenant, 1000), a_budget(tenant, 10_000, name="other")
+
+    async def burst(ledger: Ledger, meters: tuple[MeterSpec, ...]) -> int:
+        standings = await asyncio.gather(*(ledger.admit(a_request(*meters)) for _ in range(150)))
+        return sum(standing.refused_by is None for standing in standings)
+
+    async def story(first: Ledger) -> int:
+        second = Ledger(params)
+        second.start()
+        counts = await asyncio.gather(burst(first, (budget, other)), burst(second, (other, budget)))
+        await second.close()
+        return sum(counts)
+
+    assert in_ledger(params, story) == 100
+    assert state(params, budget) == (0, 1000)
+
+
+def test_two_tenants_never_share_a_meter(params: Params) -> None:
+    acme, umbrella = a_rate(next(_tenant_ids), 1), a_rate(next(_tenant_ids), 1)
+
+    async def story(ledger: Ledger) -> None:
+        assert (await ledger.admit(a_request(acme))).refused_by is None
+        assert (await ledger.admit(a_request(umbrella))).refused_by is None
+        assert (await ledger.admit(a_request(acme))).refused_by == acme
+
+    in_ledger(params, story)
+
+
+def test_a_request_is_settled_once(params: Params, tenant: int) -> None:
+    budget = a_budget(tenant, 100)
+    request = a_request(budget)
+
+    async def story(ledger: Ledger) -> list[bool]:
+        await ledger.admit(request)
+        return await asyncio.gather(*(ledger.settle(settled(request)) for _ in range(3)))
+
+    assert sum(in_ledger(params, story)) == 1
+    assert state(params, budget) == (7, 0)
+    assert len(records_of(params, request.request_id)) == 1
+
+
+def test_what_costs_more_than_its_hold_is_charged_in_full(params: Params, tenant: int) -> None:
+    budget = a_budget(tenant, 100)
+    request = a_request(budget, cost=10)
+
+    async def story(ledger: Ledger) -> None:
+        await ledger.admit(request)
+        await ledger.settle(settled(request, cost=25))
+
+    in_ledger(params, story)
+    assert state(params, budget) == (25, 0)
+
+
+def test_token_rates_are_corrected_to_what_was_used(params: Params, tenant: int) -> None:
+    rate = a_rate(tenant, 1000, kind=MeterKind.TOKENS, seconds=6_000)
+    first = a_request(rate, tokens=900)
+
+    async def story(ledger: Ledger) -> None:
+        await ledger.admit(first)
+        assert (await ledger.admit(a_request(rate, tokens=200))).refused_by == rate
+        await ledger.settle(settled(first, tokens=100))
+        assert (await ledger.admit(a_request(rate, tokens=200))).remaining == (700,)
+
+    in_ledger(params, story)
+
+
+def test_what_can_never_fit_says_so(params: Params, tenant: int) -> None:
+    rate = a_rate(tenant, 50, kind=MeterKind.TOKENS)
+
+    async def story(ledger: Ledger) -> None:
+        assert (await ledger.admit(a_request(rate, tokens=51))).wait_ms == -1
+        assert (await ledger.admit(a_request(a_budget(tenant, 5)))).wait_ms == -1
+        assert (await ledger.admit(a_request(a_budget(tenant, 0, name="zero", period="day")))).wait_ms == -1
+
+    in_ledger(params, story)
+
+
+def test_concurrency_ends_with_the_request(params: Params, tenant: int) -> None:
+    meter = MeterSpec(tenant_id=tenant, name="concurrency", label="c", kind=MeterKind.CONCURRENCY, limit=2)
+    first = a_request(meter)
+
+    async def story(ledger: Ledger) -> None:
+        await ledger.admit(first)
+        await ledger.admit(a_request(meter))
+        assert (await ledger.admit(a_request(meter))).refused_by == meter
+        await ledger.settle(settled(first))
+        assert (await ledger.admit(a_request(meter))).refused_by is None
+
+    in_ledger(params, story)
+
+
+def test_a_soft_budget_counts_and_never_refuses(params: Params, tenant: int) -> None:
+    budget = a_budget(tenant, 5, soft=True)
+
+    async def story(ledger: Ledger) -> None:
+        standing = await ledger.admit(a_request(budget))
+        assert standing.refused_by is None
+        assert standing.remaining == (0,)
+
+    in_ledger(params, story)
+    assert state(params, budget) == (0, 10)
+
+
+def test_a_period_that_is_over_starts_anew_and_keeps_its_own_holds(params: Params, tenant: int) -> None:
+    budget = a_budget(tenant, 30, period="day")
+    before, midnight, after = a_request(budget), a_request(budget), a_request(budget, cost=30)
+
+    async def story(ledger: Ledger) -> None:
+        await ledger.admit(before)
+        await ledger.settle(settled(before))
+        await ledger.admit(midnight)
+        query(
+            params,
+            "UPDATE meter SET period_start = period_start - interval '1 day', period_end = period_end - interval '1 day'"
+            " WHERE tenant_id = %s",
+            tenant,
+        )
+        query(params, "UPDATE hold SET marks[1] = marks[1] - 86400000000 WHERE request_id = %s", midnight.request_id)
+        assert (await ledger.admit(after)).refused_by is None
+        await ledger.settle(settled(midnight))
+
+    in_ledger(params, story)
+    assert state(params, budget) == (0, 30)
+    assert records_of(params, midnight.request_id)[0]["cost_nano"] == 7
+
+
+def test_a_hold_whose_process_is_lost_is_charged_at_what_was_held(params: Params, tenant: int) -> None:
+    budget, rate = a_budget(tenant, 100), a_rate(tenant, 100)
+    lost, alive = a_request(budget, rate, lease_s=-1), a_request(budget, rate)
+
+    async def story(ledger: Ledger) -> None:
+        await ledger.admit(lost)
+        await ledger.admit(alive)
+
+    in_ledger(params, story)
+    query(params, "SELECT sweep(1000)")
+    assert state(params, budget) == (10, 10)
+    (record,) = records_of(params, lost.request_id)
+    assert (record["outcome"], record["estimated"], record["cost_nano"]) == ("swept", True, 10)
+    assert records_of(params, alive.request_id) == []
+
+    async def late(ledger: Ledger) -> bool:
+        return await ledger.settle(settled(lost))
+
+    assert not in_ledger(params, late)
+    assert state(params, budget) == (10, 10)
+
+
+def test_an_admission_whose_caller_left_is_given_back(params: Params, tenant: int) -> None:
+    budget = a_budget(tenant, 100)
+
+    async def story(ledger: Ledger) -> None:
+        task = asyncio.ensure_future(ledger.admit(a_request(budget)))
+        await asyncio.sleep(0)  # it is on its way
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    in_ledger(params, story)
+    assert state(params, budget) == (0, 0)
+
+
+def test_a_record_that_the_ledger_cannot_take_does_not_hold_up_the_others(params: Params, tenant: int) -> None:
+    budget = a_budget(tenant, 100)
+    bad, good = a_request(budget), a_request(budget)
+    poison = Settlement(request_id=bad.request_id, cost_nano=1, tokens=1, record={"model": "nul \x00 byte"})
+
+    async def story(ledger: Ledger) -> list[Any]:
+        await asyncio.gather(ledger.admit(bad), ledger.admit(good))
+        return await asyncio.gather(ledger.settle(poison), ledger.settle(settled(good)), return_exceptions=True)
+
+    refused, done = in_ledger(params, story)
+    assert isinstance(refused, psycopg.Error)
+    assert done is True
+    assert state(params, budget) == (7, 10)  # the poisoned one stays held, until it is swept
+
+
+def test_a_lost_connection_is_made_anew_and_no_settlement_is_lost(params: Params, tenant: int) -> None:
+    budget = a_budget(tenant, 100)
+    request = a_request(budget)
+
+    def cut() -> None:
+        query(
+            params,
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        )
+
+    async def story(ledger: Ledger) -> None:
+        await ledger.admit(request)
+        await ledger.settle(settled(a_request(budget)))  # both connections are open now
+        cut()
+        assert await ledger.settle(settled(request))
+        with pytest.raises(Unavailable):
+            await ledger.admit(a_request(budget))
+        assert (await ledger.admit(a_request(budget))).refused_by is None
+
+    in_ledger(params, story)
+    assert state(params, budget) == (7, 10)
+
+
+@pytest.mark.parametrize(
+    ("period", "zone", "at", "starts", "ends"),
+    [
+        pytest.param("day", "UTC", "2026-11-21 12:00Z", "2026-11-21 00:00Z", "2026-11-22 00:00Z", id="a plain day"),
+        pytest.param(
+            "day", "Europe/Berlin", "2026-03-29 12:00Z", "2026-03-28 23:00Z", "2026-03-29 22:00Z", id="23 hours"
+        ),
+        pytest.param(
+            "day", "Europe/Berlin", "2026-10-25 12:00Z", "2026-10-24 22:00Z", "2026-10-25 23:00Z", id="25 hours"
+        ),
+        pytest.param(
+            "day", "Asia/Kolkata", "2026-11-21 18:29Z", "2026-11-20 18:30Z", "2026-11-21 18:30Z", id="half an hour"
+        ),
+        pytest.param(
+            "week", "UTC", "2027-01-01 00:00Z", "2026-12-28 00:00Z", "2027-01-04 00:00Z", id="ISO week over new year"
+        ),
+        pytest.param("month", "UTC", "2028-02-29 23:59Z", "2028-02-01 00:00Z", "2028-03-01 00:00Z", id="leap day"),
+        pytest.param(
+            "month",
+            "America/New_York",
+            "2026-11-01 03:59Z",
+            "2026-10-01 04:00Z",
+            "2026-11-01 04:00Z",
+            id="still October there",
+        ),
+    ],
+)
+def test_periods_follow_the_calendar_of_the_tenant(
+    params: Params, period: str, zone: str, at: str, starts: str, ends: str
+) -> None:
+    bounds = query(
+        params,
+        "SELECT starts = %s::timestamptz, ends = %s::timestamptz, starts, ends FROM period_bounds(%s, %s, %s::timestamptz)",
+        starts,
+        ends,
+        period,
+        zone,
+        at,
+    )
+    assert bounds[0][:2] == (True, True), bounds
