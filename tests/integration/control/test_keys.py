@@ -61,5 +61,3 @@ def test_closing_a_tenant_revokes_its_keys() -> None:
     assert key.status == "revoked"
     with pytest.raises(TenantNotActive):
         a_key(tenant.applications.get())
-
-

@@ -1,0 +1,86 @@
+"""Every change of what the gateway decides by raises a revision, however it was made."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from billing.models import Price, Subscription
+from gateway.actions import providers
+from gateway.models import PolicyRevision, ProviderCredential
+from gateway.models.policy import GLOBAL_SCOPE
+from tests.factories import THE_SYSTEM, a_budget, a_key, a_model, a_provider, a_tenant, a_tier, an_application
+
+pytestmark = pytest.mark.django_db
+
+
+def revision(scope: int) -> int:
+    row = PolicyRevision.objects.filter(scope=scope).first()
+    return row.revision if row else 0
+
+
+def a_credential() -> ProviderCredential:
+    return providers.set_credential(provider=a_provider("http://127.0.0.1:1/v1"), credential="x" * 20, by=THE_SYSTEM)
+
+
+def a_price() -> Price:
+    a_model(a_provider("http://127.0.0.1:1/v1"))
+    return Price.objects.all()[0]
+
+
+TENANTS_OWN: list[tuple[str, Callable[[], Any], Callable[[Any], int]]] = [
+    ("accounts_tenant", a_tenant, lambda row: row.pk),
+    ("accounts_application", an_application, lambda row: row.tenant_id),
+    ("accounts_apikey", lambda: a_key()[0], lambda row: row.tenant_id),
+    ("billing_subscription", lambda: Subscription.objects.get(tenant=a_tenant()), lambda row: row.tenant_id),
+    ("billing_budget", lambda: a_budget(a_tenant()), lambda row: row.tenant_id),
+]
+SHARED: list[tuple[str, Callable[[], Any]]] = [
+    ("billing_tier", a_tier),
+    ("billing_price", a_price),
+    ("gateway_provider", lambda: a_provider("http://127.0.0.1:1/v1")),
+    ("gateway_providercredential", a_credential),
+    ("gateway_model", lambda: a_model(a_provider("http://127.0.0.1:1/v1"))),
+    ("gateway_deployment", lambda: a_model(a_provider("http://127.0.0.1:1/v1")).deployments.get()),
+]
+
+
+@pytest.mark.parametrize(("table", "make", "tenant_of"), TENANTS_OWN, ids=[row[0] for row in TENANTS_OWN])
+def test_a_row_changed_by_sql_raises_its_tenants_revision(
+    table: str, make: Callable[[], Any], tenant_of: Callable[[Any], int]
+) -> None:
+    row, other = make(), a_tenant()
+    scope = tenant_of(row)
+    before, others, shared = revision(scope), revision(other.pk), revision(GLOBAL_SCOPE)
+    touch(table, row.pk)
+    assert revision(scope) == before + 1
+    assert (revision(other.pk), revision(GLOBAL_SCOPE)) == (others, shared)
+
+
+@pytest.mark.parametrize(("table", "make"), SHARED, ids=[row[0] for row in SHARED])
+def test_a_shared_row_changed_by_sql_raises_the_global_revision(table: str, make: Callable[[], Any]) -> None:
+    row = make()
+    before = revision(GLOBAL_SCOPE)
+    touch(table, row.pk)
+    assert revision(GLOBAL_SCOPE) == before + 1
+
+
+def test_a_deleted_row_raises_its_tenants_revision() -> None:
+    budget = a_budget(a_tenant())
+    before = revision(budget.tenant_id)
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM billing_budget WHERE id = %s", [budget.pk])
+    assert revision(budget.tenant_id) == before + 1
+
+
+def test_every_table_that_a_principal_or_a_route_is_made_of_is_governed() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tgrelid::regclass::text FROM pg_trigger WHERE tgname = 'policy'")
+        governed = {row[0] for row in cursor.fetchall()}
+    assert governed == {table for table, *_ in (*TENANTS_OWN, *SHARED)}
+
+
+def touch(table: str, pk: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"UPDATE {table} SET id = id WHERE id = %s", [pk])
