@@ -14,7 +14,7 @@ from billing import meters
 from billing.models import Budget, Price, Subscription
 from billing.money import Rates
 from compliance.errors import DecryptionFailed
-from gateway.actions.providers import credential_of
+from gateway.credentials import credential_of
 from gateway.models import Deployment, PolicyRevision
 from gateway.models.policy import GLOBAL_SCOPE
 from gateway.principal import Principal

@@ -7,6 +7,6 @@ os.environ.setdefault("SECRET_KEY", "tests-only")
 os.environ.setdefault("KEY_PEPPERS", "1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")
 os.environ.setdefault("ROOT_KEYS", "1:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=")
 
-from config.settings import *  # noqa: E402, F403 - the same settings, by definition
+from config.settings import *  # noqa: F403 - the same settings, by definition
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -1,12 +1,10 @@
 """What can be done with prices, among it seeding them from the list prices of the genai-prices package."""
 
 from datetime import UTC, datetime
-from decimal import Decimal
-from typing import Any
 
 from django.db import transaction
 
-from billing import money
+from billing import list_prices
 from billing.models import Price
 from compliance import rows
 from compliance.contracts import Actor
@@ -34,38 +32,9 @@ def remove(*, price: Price, by: Actor, reason: str = "") -> None:
 def seed(*, provider: str, models: list[str], by: Actor) -> list[Price]:
     """Adds the list prices of those `models` of `provider` (a slug) that have none; returns what it added."""
     known = set(Price.objects.filter(provider=provider).values_list("model", flat=True))
-    listed = {model: list_price(provider=provider, model=model) for model in models if model not in known}
+    listed = {model: list_prices.list_price(provider=provider, model=model) for model in models if model not in known}
     return [
         rows.create(Price(provider=provider, model=model, valid_from=SEEDED_FROM, source="genai-prices", **nano), by=by)
         for model, nano in listed.items()
         if nano
     ]
-
-
-def list_price(*, provider: str, model: str) -> dict[str, int] | None:
-    """The list price of a model as columns of Price, or None when the package knows none."""
-    from genai_prices import Usage, calc_price
-
-    try:
-        price = calc_price(Usage(input_tokens=1, output_tokens=1), model_ref=model, provider_id=provider).model_price
-    except LookupError:
-        return None
-    if price.input_mtok is None and price.output_mtok is None:
-        return None  # listed without a price, which must not read as free
-    input_nano = _nano(price.input_mtok, default=0)
-    return {
-        "input_nano": input_nano,
-        "cached_input_nano": _nano(price.cache_read_mtok, default=input_nano),
-        "cache_write_nano": _nano(price.cache_write_mtok, default=input_nano),
-        "output_nano": _nano(price.output_mtok, default=0),
-        "request_nano": _nano(price.requests_kcount, default=0) // 1000,
-    }
-
-
-def _nano(dollars: Any, *, default: int) -> int:
-    """A price in dollars as nano-dollars; of a tiered one the dearest step, so that nothing is charged too little."""
-    if dollars is None:
-        return default
-    if isinstance(dollars, Decimal):
-        return money.from_dollars(dollars)
-    return max(money.from_dollars(price) for price in (dollars.base, *(step.price for step in dollars.tiers)))

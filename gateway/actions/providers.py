@@ -1,10 +1,10 @@
 """What can be done with providers and their credentials."""
 
-from django.conf import settings
 from django.db import transaction
 
-from compliance import crypto, rows
+from compliance import rows
 from compliance.contracts import Actor
+from gateway import credentials
 from gateway.models import Provider, ProviderCredential
 
 
@@ -36,22 +36,6 @@ def set_credential(*, provider: Provider, credential: str, by: Actor) -> Provide
     """Stores the secret that `provider` is called with, encrypted, instead of the one before."""
     stored = ProviderCredential.objects.select_for_update().filter(provider=provider).first()
     row = stored or ProviderCredential(provider=provider)
-    row.sealed = crypto.seal(credential.encode(), keys=settings.ROOT_KEYS, context=_context(provider))
+    row.sealed = credentials.seal(credential, provider=provider)
     row.last_four = credential[-4:] if len(credential) >= 12 else ""
     return rows.change(row, by=by, verb="replaced") if stored else rows.create(row, by=by)
-
-
-def credential_of(provider: Provider) -> str:
-    """The secret that `provider` is called with, or nothing.
-
-    Raises:
-        DecryptionFailed: the root key that it was stored under is not at hand.
-    """
-    stored = ProviderCredential.objects.filter(provider=provider).first()
-    if stored is None:
-        return ""
-    return crypto.unseal(bytes(stored.sealed), keys=settings.ROOT_KEYS, context=_context(provider)).decode()
-
-
-def _context(provider: Provider) -> str:
-    return f"provider-credential/{provider.pk}"

@@ -4,10 +4,19 @@ from django.db import migrations
 
 from config.sqlfiles import run_sql
 
-GOVERNED = """
-accounts_tenant accounts_application accounts_apikey billing_subscription billing_budget billing_tier billing_price
-gateway_provider gateway_providercredential gateway_model gateway_deployment
-""".split()
+GOVERNED = (
+    "accounts_tenant",
+    "accounts_application",
+    "accounts_apikey",
+    "billing_subscription",
+    "billing_budget",
+    "billing_tier",
+    "billing_price",
+    "gateway_provider",
+    "gateway_providercredential",
+    "gateway_model",
+    "gateway_deployment",
+)
 
 REVERSE = "".join(f"DROP TRIGGER policy ON {t}; DROP TRIGGER policy_truncate ON {t};\n" for t in GOVERNED) + (
     "DROP FUNCTION policy_truncated, policy_changed, policy_raise;"

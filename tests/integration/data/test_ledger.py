@@ -276,8 +276,8 @@ def test_a_period_that_is_over_starts_anew_and_keeps_its_own_holds(params: Param
         await ledger.admit(midnight)
         query(
             params,
-            "UPDATE meter SET period_start = period_start - interval '1 day', period_end = period_end - interval '1 day'"
-            " WHERE tenant_id = %s",
+            "UPDATE meter SET period_start = period_start - interval '1 day',"
+            " period_end = period_end - interval '1 day' WHERE tenant_id = %s",
             tenant,
         )
         query(params, "UPDATE hold SET marks[1] = marks[1] - 86400000000 WHERE request_id = %s", midnight.request_id)
@@ -396,7 +396,8 @@ def test_periods_follow_the_calendar_of_the_tenant(
 ) -> None:
     bounds = query(
         params,
-        "SELECT starts = %s::timestamptz, ends = %s::timestamptz, starts, ends FROM period_bounds(%s, %s, %s::timestamptz)",
+        "SELECT starts = %s::timestamptz, ends = %s::timestamptz, starts, ends"
+        " FROM period_bounds(%s, %s, %s::timestamptz)",
         starts,
         ends,
         period,

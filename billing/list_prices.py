@@ -1,0 +1,35 @@
+"""List prices of public providers, out of the genai-prices package: what Price rows are seeded from."""
+
+from decimal import Decimal
+from typing import Any
+
+from billing import money
+
+
+def list_price(*, provider: str, model: str) -> dict[str, int] | None:
+    """The list price of a model as columns of Price, or None when the package knows none."""
+    from genai_prices import Usage, calc_price
+
+    try:
+        price = calc_price(Usage(input_tokens=1, output_tokens=1), model_ref=model, provider_id=provider).model_price
+    except LookupError:
+        return None
+    if price.input_mtok is None and price.output_mtok is None:
+        return None  # listed without a price, which must not read as free
+    input_nano = _nano(price.input_mtok, default=0)
+    return {
+        "input_nano": input_nano,
+        "cached_input_nano": _nano(price.cache_read_mtok, default=input_nano),
+        "cache_write_nano": _nano(price.cache_write_mtok, default=input_nano),
+        "output_nano": _nano(price.output_mtok, default=0),
+        "request_nano": _nano(price.requests_kcount, default=0) // 1000,
+    }
+
+
+def _nano(dollars: Any, *, default: int) -> int:
+    """A price in dollars as nano-dollars; of a tiered one the dearest step, so that nothing is charged too little."""
+    if dollars is None:
+        return default
+    if isinstance(dollars, Decimal):
+        return money.from_dollars(dollars)
+    return max(money.from_dollars(price) for price in (dollars.base, *(step.price for step in dollars.tiers)))
