@@ -5,7 +5,7 @@ Streams leave here in two steps: `run` until their first piece is in hand, and `
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 import structlog
 
@@ -39,7 +39,7 @@ async def run(exchange: Exchange, plane: Plane) -> None:
         await _settled(_conclude(exchange, plane, outcome="completed"))
 
 
-async def stream(exchange: Exchange, plane: Plane) -> AsyncIterator[bytes]:
+async def stream(exchange: Exchange, plane: Plane) -> AsyncGenerator[bytes, None]:
     """The pieces of a stream that `run` began. When it is closed early, the upstream is told at once.
 
     Raises:

@@ -9,7 +9,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from gateway.compile import Compiled, Revisions
 from gateway.errors import Unavailable
@@ -41,7 +41,7 @@ class Snapshots:
         self._load_routes = load_routes
         self._principals: OrderedDict[str, _Entry[Principal | None]] = OrderedDict()
         self._routes: _Entry[RouteTable] | None = None
-        self._loading: dict[str, asyncio.Task[object]] = {}
+        self._loading: dict[str, asyncio.Future[Any]] = {}
         self._drops = 0
         self._confirmed_at = float("-inf")
 
@@ -107,7 +107,7 @@ class Snapshots:
         if task is None:
             task = self._loading[name] = asyncio.ensure_future(fill())
             task.add_done_callback(lambda _: self._loading.pop(name, None))
-        return await asyncio.shield(task)  # type: ignore[return-value]
+        return cast(T, await asyncio.shield(task))
 
     async def _fill_principal(self, public_id: str) -> Principal | None:
         compiled = await self._fresh(lambda: self._load_principal(public_id))

@@ -21,7 +21,7 @@ from accounts import tokens
 from accounts.tokens import Token
 from config.addresses import client_address, networks
 from gateway.errors import InvalidKey, NotFound, Refusal, TooLarge, TooSlow, Unavailable
-from gateway.http.base import refused
+from gateway.http.base import Front, refused
 from gateway.http.problems import problem_of
 from gateway.http.sse import EventStream
 from gateway.ids import new_id
@@ -78,9 +78,9 @@ class DataPlane(ASGIHandler):
         token = _check_front(scope["path"], headers, plane)
         body = await _read_body(receive)
         request: Any = ASGIRequest(scope, BytesIO())
-        request.plane, request.request_id, request.payload, request.token = plane, request_id, body, token
-        request.principal, request.peppers = None, settings.KEY_PEPPERS
-        request.address = _address(scope, headers)
+        request.front = Front(
+            plane=plane, request_id=request_id, body=body, token=token, address=_address(scope, headers)
+        )
         async with _Listening(receive):
             response = await self._answer(request)
             if isinstance(response, EventStream):

@@ -4,9 +4,11 @@ That is possible because on this plane those steps only read memory; the one loo
 principal, is awaited before they begin.
 """
 
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import Any, ClassVar, cast
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.conf import settings
+from django.http import HttpResponse, HttpResponseBase
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import APIException
 from rest_framework.negotiation import BaseContentNegotiation
@@ -23,28 +25,37 @@ from gateway.plane import Plane
 from gateway.principal import Principal
 
 
-class DataPlaneRequest(HttpRequest):
-    """What the front adds to a request (for type checkers: the object is Django's ASGIRequest)."""
+@dataclass(slots=True, kw_only=True)
+class Front:
+    """What the front found of a request before a view gets it. `principal` is looked up by the view."""
 
     plane: Plane
     request_id: str
-    payload: bytes
+    body: bytes
     token: Token | None
     address: str
-    principal: Principal | None
-    peppers: dict[int, bytes]
+    principal: Principal | None = None
+
+
+def front_of(request: Request) -> Front:
+    return cast(Front, request._request.front)  # type: ignore[attr-defined]
+
+
+def principal_of(request: Request) -> Principal:
+    """Who asks, once authentication has passed."""
+    return cast(Principal, request.user)
 
 
 class KeyAuthentication(BaseAuthentication):
     """The principal is the one whose key was sent. Unknown, wrong, ended: one answer, in the same time."""
 
-    def authenticate(self, request: Request) -> tuple[Principal, Token]:
-        sent: DataPlaneRequest = request._request
-        principal, token = sent.principal, sent.token
+    def authenticate(self, request: Request) -> tuple[Any, Token]:
+        principal, token = front_of(request).principal, front_of(request).token
         if token is None:
             raise InvalidKey
-        stored, version = (principal.digest, principal.pepper_version) if principal else (b"", max(sent.peppers))
-        right = tokens.matches(token.text, stored=stored, version=version, peppers=sent.peppers)
+        peppers = settings.KEY_PEPPERS
+        stored, version = (principal.digest, principal.pepper_version) if principal else (b"", max(peppers))
+        right = tokens.matches(token.text, stored=stored, version=version, peppers=peppers)
         if principal is None or not right or not principal.usable or token.environment != principal.environment:
             raise InvalidKey
         return principal, token
@@ -57,10 +68,10 @@ class KeyPermission(BasePermission):
     """The key has the view's scope, and comes from one of its networks."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        principal: Principal = request.user
+        principal = principal_of(request)
         if view.scope not in principal.scopes:
             raise NotAllowed(f"This key lacks the scope '{view.scope}'. Ask your administrator for one that has it.")
-        if not principal.may_come_from(request._request.address):
+        if not principal.may_come_from(front_of(request).address):
             raise NotAllowed("This key may not be used from your network.")
         return True
 
@@ -88,13 +99,15 @@ class AsyncView(APIView):
     throttle_classes: list[Any] = []
 
     async def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
-        if request.token is not None and self.authentication_classes:
-            request.principal = await request.plane.snapshots.principal(request.token.public_id)
+        front: Front = request.front
+        if front.token is not None:
+            front.principal = await front.plane.snapshots.principal(front.token.public_id)
         self.args, self.kwargs = args, kwargs
         self.request = self.initialize_request(request, *args, **kwargs)
         try:
             self.initial(self.request, *args, **kwargs)
-            return await self._handler(request)(self.request, *args, **kwargs)
+            response: HttpResponseBase = await self._handler(request)(self.request, *args, **kwargs)
+            return response
         except APIException as error:  # what REST framework itself finds wrong
             return HttpResponse(str(error.detail), status=error.status_code)
 

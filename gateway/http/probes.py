@@ -24,7 +24,7 @@ async def readyz(request: HttpRequest) -> HttpResponse:
     """200 when both databases answer, all migrations are applied, policy is confirmed and nothing is draining; else
     503, and the body says which of these fails."""
     _only_get(request)
-    failing = await _failing(request.plane)  # type: ignore[attr-defined]
+    failing = await _failing(request.front.plane)  # type: ignore[attr-defined]
     body = msgspec.json.encode({"status": "unavailable" if failing else "ok", "failing": failing})
     return HttpResponse(body, status=503 if failing else 200, content_type="application/json")
 

@@ -1,6 +1,6 @@
 """Streams of server-sent events as a response that the front sends piece by piece."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 
 from django.http.response import HttpResponseBase
 
@@ -15,12 +15,12 @@ class EventStream(HttpResponseBase):
 
     streaming = True
 
-    def __init__(self, pieces: AsyncIterator[bytes], *, headers: Mapping[str, str]) -> None:
+    def __init__(self, pieces: AsyncGenerator[bytes, None], *, headers: Mapping[str, str]) -> None:
         unbuffered = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
         super().__init__(content_type="text/event-stream; charset=utf-8", headers={**headers, **unbuffered})
         self._pieces = pieces
 
-    async def events(self) -> AsyncIterator[bytes]:
+    async def events(self) -> AsyncGenerator[bytes, None]:
         """What goes over the wire. Close it when nobody listens any more: that ends the upstream call."""
         try:
             async for piece in self._pieces:
@@ -30,4 +30,4 @@ class EventStream(HttpResponseBase):
         else:
             yield DONE
         finally:
-            await self._pieces.aclose()  # type: ignore[attr-defined]
+            await self._pieces.aclose()

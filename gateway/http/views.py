@@ -1,7 +1,5 @@
 """The data plane's endpoints."""
 
-from typing import Any
-
 import msgspec
 from django.http import HttpResponse, HttpResponseBase
 from drf_spectacular.utils import extend_schema
@@ -11,7 +9,7 @@ from gateway import pipeline
 from gateway.errors import ModelNotFound, Refusal
 from gateway.exchange import Exchange
 from gateway.http import headers, schema
-from gateway.http.base import AsyncView, refused
+from gateway.http.base import AsyncView, front_of, principal_of, refused
 from gateway.http.sse import EventStream
 from gateway.routing import ModelRoutes
 
@@ -23,14 +21,14 @@ class ChatCompletions(AsyncView):
 
     @extend_schema(**schema.CHAT_COMPLETIONS)
     async def post(self, request: Request) -> HttpResponseBase:
-        sent: Any = request._request
-        exchange = Exchange(request_id=sent.request_id, principal=request.user, body=sent.payload)
+        front = front_of(request)
+        exchange = Exchange(request_id=front.request_id, principal=principal_of(request), body=front.body)
         try:
-            await pipeline.run(exchange, sent.plane)
+            await pipeline.run(exchange, front.plane)
         except Refusal as error:
             return refused(error, headers.of_exchange(exchange))
         if exchange.streamed:
-            return EventStream(pipeline.stream(exchange, sent.plane), headers=headers.of_exchange(exchange))
+            return EventStream(pipeline.stream(exchange, front.plane), headers=headers.of_exchange(exchange))
         return HttpResponse(exchange.answer, content_type="application/json", headers=headers.of_exchange(exchange))
 
 
@@ -41,8 +39,10 @@ class Models(AsyncView):
 
     @extend_schema(**schema.MODELS)
     async def get(self, request: Request) -> HttpResponse:
-        table = await request._request.plane.snapshots.routes()
-        data = [_described(model) for name, model in sorted(table.models.items()) if request.user.may_use(name)]
+        table = await front_of(request).plane.snapshots.routes()
+        data = [
+            _described(model) for name, model in sorted(table.models.items()) if principal_of(request).may_use(name)
+        ]
         return _json({"object": "list", "data": data})
 
 
@@ -53,8 +53,8 @@ class ModelDetail(AsyncView):
 
     @extend_schema(**schema.MODEL)
     async def get(self, request: Request, model: str) -> HttpResponse:
-        found = (await request._request.plane.snapshots.routes()).models.get(model)
-        if found is None or not request.user.may_use(model):
+        found = (await front_of(request).plane.snapshots.routes()).models.get(model)
+        if found is None or not principal_of(request).may_use(model):
             raise ModelNotFound(model)
         return _json(_described(found))
 

@@ -18,9 +18,9 @@ class Command(migrate.Command):
         super().add_arguments(parser)
         parser.set_defaults(database=None)
 
-    def get_check_kwargs(self, options: dict[str, Any]) -> dict[str, Any]:
+    def get_check_kwargs(self, options: dict[str, Any]) -> Any:
         databases = [options["database"]] if options["database"] else [DEFAULT_DB_ALIAS, LEDGER]
-        return {**super().get_check_kwargs(options), "databases": databases}
+        return {**dict[Any, Any](super().get_check_kwargs(options)), "databases": databases}
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["database"]:

@@ -330,7 +330,7 @@ def test_a_record_that_the_ledger_cannot_take_does_not_hold_up_the_others(params
     bad, good = a_request(budget), a_request(budget)
     poison = Settlement(request_id=bad.request_id, cost_nano=1, tokens=1, record={"model": "nul \x00 byte"})
 
-    async def story(ledger: Ledger) -> list[Any]:
+    async def story(ledger: Ledger) -> tuple[Any, Any]:
         await asyncio.gather(ledger.admit(bad), ledger.admit(good))
         return await asyncio.gather(ledger.settle(poison), ledger.settle(settled(good)), return_exceptions=True)
 
