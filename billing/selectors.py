@@ -3,10 +3,9 @@
 Everything about usage takes a span of time, so that only the partitions of its months are read. Days are UTC days.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from decimal import Decimal
 from typing import Any
 
 from django.db import DatabaseError
@@ -130,12 +129,13 @@ def between(start: datetime, end: datetime) -> QuerySet[UsageRecord]:
     return UsageRecord.objects.filter(at__gte=start, at__lt=end)
 
 
-DEAREST = ("-cost_nano", "-requests")
+# Sums are named apart from the columns they are made of, which a second sum or an ORDER BY would otherwise mean.
 SUMS = {
-    "requests": Coalesce(Sum("requests"), 0),
-    "refused": Coalesce(Sum("requests", filter=REFUSED), 0),
-    "cost_nano": Coalesce(Sum("cost_nano"), Decimal(0)),
+    "sum_requests": Coalesce(Sum("requests"), 0),
+    "sum_refused": Coalesce(Sum("requests", filter=REFUSED), 0),
+    "sum_cost_nano": Coalesce(Sum("cost_nano"), 0),
 }
+DEAREST = ("-sum_cost_nano", "-sum_requests")
 
 
 def totals(start: datetime, end: datetime) -> Totals:
@@ -144,7 +144,7 @@ def totals(start: datetime, end: datetime) -> Totals:
         p50_ms=Percentile("latency_ms", share=0.5, filter=~REFUSED),
         p95_ms=Percentile("latency_ms", share=0.95, filter=~REFUSED),
     )
-    return Totals(**{**sums, "cost_nano": int(sums["cost_nano"])})
+    return Totals(**_sums(sums), p50_ms=sums["p50_ms"], p95_ms=sums["p95_ms"])
 
 
 def by_day(start: datetime, end: datetime) -> dict[date, Group]:
@@ -163,7 +163,7 @@ def by_model(start: datetime, end: datetime, *, most: int) -> list[Group]:
 
 
 def refusals_by_code(start: datetime, end: datetime, *, most: int) -> list[Group]:
-    return _groups(between(start, end).filter(REFUSED), F("code"), "-requests", most=most)
+    return _groups(between(start, end).filter(REFUSED), F("code"), "-sum_requests", most=most)
 
 
 def recent_refusals(start: datetime, end: datetime, *, most: int) -> list[UsageRecord]:
@@ -171,16 +171,9 @@ def recent_refusals(start: datetime, end: datetime, *, most: int) -> list[UsageR
 
 
 def _groups(rows: QuerySet[UsageRecord], key: Combinable, *order: str, most: int = 100) -> list[Group]:
-    # Sums are named apart from the columns they are made of, which an ORDER BY would otherwise mean.
-    sums = {f"sum_{name}": expression for name, expression in SUMS.items()}
-    ordered = [name.replace("-", "-sum_") if name.startswith("-") else name for name in order]
-    grouped = rows.order_by().values(key=key).annotate(**sums).order_by(*ordered)[:most]
-    return [
-        Group(
-            key=row["key"],
-            requests=row["sum_requests"],
-            refused=row["sum_refused"],
-            cost_nano=int(row["sum_cost_nano"]),
-        )
-        for row in grouped
-    ]
+    grouped = rows.order_by().values(key=key).annotate(**SUMS).order_by(*order)[:most]
+    return [Group(key=row["key"], **_sums(row)) for row in grouped]
+
+
+def _sums(row: Mapping[str, Any]) -> dict[str, int]:
+    return {name.removeprefix("sum_"): int(row[name]) for name in SUMS}

@@ -62,6 +62,7 @@ def overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "recent": _recent(selectors.recent_refusals(start, now, most=8)),
         "steps": _first_steps() if not any(day.requests for day in days.values()) else (),
         "days": DAYS,
+        "span": f"{start:%-d %B} to today, days in UTC",
     }
 
 
@@ -94,7 +95,7 @@ def _change(now: float | None, before: float | None) -> str:
     if now is None:
         return "none yet today"
     change = (now - before) / before
-    return f"{change:+.0%} on yesterday" if abs(change) >= 0.005 else "as yesterday"
+    return f"{change:+.0%} on yesterday".replace("-", "−") if abs(change) >= 0.005 else "as yesterday"
 
 
 def _requests_chart(first: date, days: dict[date, Group]) -> dict[str, Any]:
@@ -123,7 +124,7 @@ def _spend_bar(day: date, cost_nano: int, top: int) -> Bar:
 def _bar(day: date, title: str, height: float, second: float = 0) -> Bar:
     start, end = day.isoformat(), (day + _DAY).isoformat()
     url = list_url("billing_usagerecord", at_from_0=start, at_from_1="00:00:00", at_to_0=end, at_to_1="00:00:00")
-    return Bar(f"{day:%-d %b}", title, height, second, url, is_last=day == timezone.now().date())
+    return Bar(f"{day:%-d}", title, height, second, url, is_last=day == timezone.now().date())
 
 
 def _percent(part: float, whole: float) -> float:
@@ -154,7 +155,7 @@ def _tenants(groups: list[Group]) -> list[dict[str, Any]]:
 
 def _recent(records: list[Any]) -> list[dict[str, Any]]:
     names = Names(("tenant", str(record.tenant_id)) for record in records)
-    return [{"record": record, "tenant": names.of("tenant", record.tenant_id)} for record in records]
+    return [{"record": record, "tenant": names.of("tenant", record.tenant_id).link} for record in records]
 
 
 def _first_steps() -> list[dict[str, Any]]:

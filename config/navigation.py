@@ -11,7 +11,7 @@ GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("Tenants", "domain", "accounts.tenant"),
         ("Applications", "apps", "accounts.application"),
         ("API keys", "key", "accounts.apikey"),
-        ("People", "person", "accounts.user"),
+        ("Users", "person", "accounts.user"),
         ("Memberships", "badge", "accounts.membership"),
         ("Groups", "groups", "auth.group"),
     ),

@@ -96,6 +96,10 @@ class ApiKeyAdmin(GovernedAdmin):
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> type[Any]:
         return super().get_form(request, obj, change=change, **({} if obj else {"form": IssueKeyForm}), **kwargs)
 
+    @staticmethod
+    def title_of(key: ApiKey) -> str:
+        return f"{key.name} (…{key.last_four})"
+
     # --- issuing -------------------------------------------------------------------------------------------------
 
     @limited(group="issue-key", rate="30/m", what="issued keys")

@@ -89,10 +89,15 @@ class UserAdmin(GovernedAdmin):
             if user == request.user:
                 update_session_auth_hash(request, user)
             return self.to_page_of(object_id)
-        context = {**self.admin_site.each_context(request), "title": f"Set the password of {user}"}
-        return TemplateResponse(
-            request, "accounts/set_password.html", {**context, "opts": self.opts, "original": user, "form": form}
-        )
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Set the password of {user}",
+            "opts": self.opts,
+            "original": user,
+            "form": form,
+            "back": self.page_of(object_id),
+        }
+        return TemplateResponse(request, "accounts/set_password.html", context)
 
     @column("Person", header=True, ordering="username")
     def person(self, user: User) -> tuple[str, str]:

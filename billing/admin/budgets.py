@@ -78,7 +78,7 @@ class BudgetAdmin(DollarFields, GovernedAdmin):
     def period_name(self, budget: Budget) -> str:
         return Budget.Period(budget.period).label.partition(" (")[0].partition(",")[0]
 
-    @column("Mode", label={"Hard": "danger", "Soft": "info", "Inactive": "warning"}, ordering="mode")
+    @column("Mode", label={"Hard": "primary", "Soft": "info", "Inactive": "warning"}, ordering="mode")
     def enforcement(self, budget: Budget) -> str:
         return budget.mode.capitalize() if budget.active else "Inactive"
 

@@ -18,7 +18,7 @@ class DollarsField(forms.DecimalField):
     """Takes dollars and gives nano-dollars."""
 
     def __init__(self, **options: Any) -> None:
-        widget = UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal", "prefix": "$", "autocomplete": "off"})
+        widget = UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal", "prefix": "$", "class": "pcl-dollars", "autocomplete": "off"})
         super().__init__(min_value=0, decimal_places=9, max_digits=19, widget=widget, **options)
 
     def prepare_value(self, value: Any) -> Any:
@@ -45,7 +45,7 @@ class DollarFields:
     def formfield_for_dbfield(self, db_field: models.Field[Any, Any], request: HttpRequest, **kwargs: Any) -> Any:
         if not db_field.name.endswith("_nano"):
             return super().formfield_for_dbfield(db_field, request, **kwargs)  # type: ignore[misc]
-        label = str(db_field.verbose_name).replace("nano-dollars", "dollars").capitalize()
+        label = str(db_field.verbose_name).partition(",")[0].capitalize()
         initial = db_field.default if isinstance(db_field.default, int) else None
         return DollarsField(label=label, initial=initial, help_text=db_field.help_text)
 

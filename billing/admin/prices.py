@@ -28,7 +28,7 @@ class ProviderFilter(ValueFilter):
 @admin.register(Price)
 class PriceAdmin(DollarFields, GovernedAdmin):
     verbs = Verbs(noun="price", create=prices.add, change=prices.change, remove=prices.remove)
-    list_display = ("model", "provider", "holds", "input", "cached", "written", "output", "request", "since", "source")
+    list_display = ("model", "provider", "holds", "input", "cached", "written", "output", "per_request", "since", "source")
     list_filter = (ProviderFilter,)
     search_fields = ("provider", "model")
     search_help_text = "Provider or model"
@@ -79,7 +79,7 @@ class PriceAdmin(DollarFields, GovernedAdmin):
         return per_million(price.output_nano)
 
     @column("Per request", ordering="request_nano")
-    def request(self, price: Price) -> str:
+    def per_request(self, price: Price) -> str:
         return money.show(price.request_nano) if price.request_nano else "–"
 
     @column("From (UTC)", ordering="valid_from")

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 
 from accounts.admin.keys import ApiKeyAdmin
@@ -15,7 +16,7 @@ from billing.models import UsageRecord
 from billing.models.usage import Outcome
 from compliance.admin.base import ReadOnlyAdmin
 from compliance.admin.filters import ReferenceFilter, SinceFilter, ValueFilter, days_ago
-from compliance.admin.names import Name, Names
+from compliance.admin.names import Names
 from compliance.admin.paginator import LimitedPaginator
 from compliance.admin.theme import column
 
@@ -71,7 +72,7 @@ class AtFilter(SinceFilter):
 
 @admin.register(UsageRecord)
 class UsageRecordAdmin(ReadOnlyAdmin):
-    list_display = ("when", "tenant", "key", "model", "outcome_label", "tokens", "cost", "latency", "first_token")
+    list_display = ("when", "tenant", "key", "model", "outcome_label", "code", "tokens", "cost", "latency", "first_token")
     list_display_links = ("when",)
     list_filter = (
         AtFilter,
@@ -138,16 +139,16 @@ class UsageRecordAdmin(ReadOnlyAdmin):
         return f"{record.at:%Y-%m-%d %H:%M:%S}"
 
     @column("Tenant")
-    def tenant(self, record: UsageRecord) -> Name:
-        return _names(record).of("tenant", record.tenant_id)
+    def tenant(self, record: UsageRecord) -> SafeString:
+        return _names(record).of("tenant", record.tenant_id).link
 
     @column("Application")
-    def application(self, record: UsageRecord) -> Name | None:
-        return _names(record).of("application", record.application_id) if record.application_id else None
+    def application(self, record: UsageRecord) -> SafeString | None:
+        return _names(record).of("application", record.application_id).link if record.application_id else None
 
     @column("API key")
-    def key(self, record: UsageRecord) -> Name | None:
-        return _names(record).of("apikey", record.api_key_id) if record.api_key_id else None
+    def key(self, record: UsageRecord) -> SafeString | None:
+        return _names(record).of("apikey", record.api_key_id).link if record.api_key_id else None
 
     @column("Outcome", label=OUTCOME_COLOURS)
     def outcome_label(self, record: UsageRecord) -> str:
@@ -177,10 +178,12 @@ class UsageRecordAdmin(ReadOnlyAdmin):
 
 
 def duration(ms: float | None) -> str:
-    """Milliseconds for people: `840 ms`, `12.3 s`."""
+    """Milliseconds for people: `840 ms`, `1.26 s`, `12.3 s`."""
     if ms is None:
         return "–"
-    return f"{ms:,.0f} ms" if ms < 10_000 else f"{ms / 1000:,.1f} s"
+    if ms < 1000:
+        return f"{ms:.0f} ms"
+    return f"{ms / 1000:.2f} s" if ms < 10_000 else f"{ms / 1000:,.1f} s"
 
 
 def _names(record: UsageRecord) -> Names:

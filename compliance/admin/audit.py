@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from compliance.admin.base import ReadOnlyAdmin
 from compliance.admin.filters import ReferenceFilter, SinceFilter, ValueFilter
-from compliance.admin.names import Name, Names
+from compliance.admin.names import Names
 from compliance.admin.paginator import LimitedPaginator
 from compliance.admin.theme import column
 from compliance.models import AuditEvent
@@ -88,18 +88,18 @@ class AuditEventAdmin(ReadOnlyAdmin):
         return event.action
 
     @column("Object")
-    def object(self, event: AuditEvent) -> Name:
-        return _names(event).of(event.target_kind, event.target_id)
+    def object(self, event: AuditEvent) -> SafeString:
+        return _names(event).of(event.target_kind, event.target_id).link
 
     @column("Tenant")
-    def tenant(self, event: AuditEvent) -> Name | None:
-        return _names(event).of("tenant", event.tenant_id) if event.tenant_id else None
+    def tenant(self, event: AuditEvent) -> SafeString | None:
+        return _names(event).of("tenant", event.tenant_id).link if event.tenant_id else None
 
     @column("By")
-    def actor(self, event: AuditEvent) -> Name:
+    def actor(self, event: AuditEvent) -> SafeString | str:
         if event.actor_kind == "user":
-            return _names(event).of("user", event.actor_id)
-        return Name(f"{event.actor_kind} {event.actor_id}" if event.actor_kind != event.actor_id else event.actor_id)
+            return _names(event).of("user", event.actor_id).link
+        return event.actor_id if event.actor_kind == event.actor_id else f"{event.actor_kind} {event.actor_id}"
 
     @column("Changed")
     def summary(self, event: AuditEvent) -> str:
@@ -111,11 +111,24 @@ class AuditEventAdmin(ReadOnlyAdmin):
     @column("Before and after")
     def changes(self, event: AuditEvent) -> SafeString:
         rows = [
-            {"name": name, "before": event.before.get(name), "after": event.after.get(name)}
+            {"name": name, "before": _text(event.before.get(name)), "after": _text(event.after.get(name))}
             for name in sorted({*event.before, *event.after})
         ]
         context = {"rows": rows, "had_before": bool(event.before), "has_after": bool(event.after)}
         return mark_safe(render_to_string("compliance/changes.html", context))  # noqa: S308 - an escaping template
+
+
+def _text(value: Any) -> str:
+    """A field's value for people."""
+    match value:
+        case None | "" | []:
+            return "–"
+        case bool():
+            return "yes" if value else "no"
+        case list():
+            return ", ".join(map(str, value))
+        case _:
+            return str(value)
 
 
 def _names(event: AuditEvent) -> Names:

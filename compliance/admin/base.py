@@ -48,13 +48,14 @@ class PageOfRows(ChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
+        if not self.model_admin.show_full_result_count:
+            self.full_result_count = self.result_count  # the heading then does not offer to "show all" of it
         self.result_list: Any = list(self.result_list)
         self.model_admin.prepare(self.result_list)
 
 
 class _Admin(ModelAdmin):
     list_per_page = 50
-    show_full_result_count = False
     list_filter_submit = True
     list_fullwidth = True
     actions = None
@@ -86,6 +87,13 @@ class _Admin(ModelAdmin):
 
 class ReadOnlyAdmin(_Admin):
     """For rows that nobody writes here."""
+
+    show_full_result_count = False
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        return super().change_view(request, object_id, form_url, {"show_history": False, **(extra_context or {})})
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -225,12 +233,15 @@ class GovernedAdmin(_Admin):
             "original": row,
             "step": step,
             "form": form,
+            "back": self.page_of(str(row.pk)),
         }
         return TemplateResponse(request, "admin/confirm.html", context)
 
     def to_page_of(self, object_id: str) -> HttpResponseRedirect:
-        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_change"
-        return HttpResponseRedirect(reverse(name, args=(object_id,)))
+        return HttpResponseRedirect(self.page_of(object_id))
+
+    def page_of(self, object_id: str) -> str:
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=(object_id,))
 
 
 class GovernedInline(TabularInline):

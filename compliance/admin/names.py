@@ -1,13 +1,16 @@
 """Names of rows that are referred to by plain values, fetched in bulk: one query per kind, whatever app it is of."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from django.contrib import admin
 from django.db import models
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from compliance.admin.links import link
 
 Reference = tuple[str, str]
 """A kind, as in `Target.kind`, and a primary key as text."""
@@ -20,10 +23,12 @@ class Name:
     label: str
     url: str = ""
 
-    def __html__(self) -> str:
-        if not self.url:
-            return format_html("{}", self.label)
-        return format_html('<a href="{}" class="pcl-link">{}</a>', self.url, self.label)
+    def __str__(self) -> str:
+        return self.label
+
+    @property
+    def link(self) -> SafeString:
+        return link(self.url, self.label) if self.url else format_html("{}", self.label)
 
 
 class Names:
@@ -43,7 +48,7 @@ class Names:
 def choices(kind: str, *, most: int = 1000) -> list[tuple[str, str]]:
     """The first rows of a kind by its own order, for a filter."""
     model = _model_of(kind)
-    return [(str(row.pk), str(row)) for row in _rows(model)[:most]] if model else []
+    return [(str(row.pk), _title(row)) for row in _rows(model)[:most]] if model else []
 
 
 def _fetch(kind: str, keys: set[str]) -> dict[str, Name]:
@@ -52,7 +57,14 @@ def _fetch(kind: str, keys: set[str]) -> dict[str, Name]:
         return {}
     numbers = [int(key) for key in keys if key.isdecimal() and len(key) < 19]
     url = f"admin:{model._meta.app_label}_{model._meta.model_name}_change"
-    return {str(row.pk): Name(str(row), reverse(url, args=(row.pk,))) for row in _rows(model).filter(pk__in=numbers)}
+    rows = _rows(model).filter(pk__in=numbers)
+    return {str(row.pk): Name(_title(row), reverse(url, args=(row.pk,))) for row in rows}
+
+
+def _title(row: models.Model) -> str:
+    """As the table's own admin calls the row, where it says so."""
+    title_of: Callable[[models.Model], str] = getattr(admin.site._registry[type(row)], "title_of", str)
+    return title_of(row)
 
 
 def _rows(model: type[models.Model]) -> models.QuerySet[models.Model]:

@@ -43,7 +43,7 @@ class ProviderAdmin(GovernedAdmin):
         (None, {"fields": ("name", "slug", "base_url", "active")}),
         ("Credential", {"fields": ("credential",)}),
         ("Protocol", {"fields": ("output_limit_field",)}),
-        ("Timeouts, in milliseconds", {"fields": (("connect_timeout_ms", "read_timeout_ms", "total_timeout_ms"),)}),
+        ("Timeouts, in milliseconds", {"fields": ("connect_timeout_ms", "read_timeout_ms", "total_timeout_ms")}),
     )
     fieldsets = (
         add_fieldsets[0],
@@ -78,7 +78,7 @@ class ProviderAdmin(GovernedAdmin):
     def stored_credential(self, provider: Provider) -> str:
         stored = getattr(provider, "credential", None)
         if stored is None:
-            return "None"
+            return "Nothing stored"
         ending = f"ends in {stored.last_four}" if stored.last_four else "stored"
         return f"{ending}, since {stored.changed_at:%Y-%m-%d}"
 
