@@ -23,7 +23,7 @@ run: .venv/installed-run.lock ## start everything, with a demo, on PORT (default
 	@exec $(MANAGE) up
 
 reset: ## forget the data, the demo and the secrets of `make run`
-	@if [ -x $(PYTHON) ]; then $(MANAGE) down; else rm -rf var; fi
+	@if [ -x $(PYTHON) ]; then $(MANAGE) reset; else rm -rf var; fi
 
 test: lint types contracts migrations templates tests ## every check and every test
 

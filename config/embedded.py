@@ -57,6 +57,13 @@ def stop_now() -> None:
     _socket_dirs.clear()
 
 
+def stop_leftover(data_dir: Path) -> None:
+    """Stops the server of `data_dir` when one runs, whoever started it."""
+    if _is_alive(data_dir):
+        ensure_running(data_dir)
+        stop_now()
+
+
 def _start(data_dir: Path) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the wheel remarks on a missing XDG_RUNTIME_DIR, and then does without
@@ -68,7 +75,8 @@ def _start(data_dir: Path) -> str:
     server._lock = type(server._lock)(data_dir.parent / ".postgres.lock")
     with server._lock:
         _forget_dead_users(data_dir)
-        _forget_dead_server(data_dir)
+        if not _is_alive(data_dir):
+            (data_dir / "postmaster.pid").unlink(missing_ok=True)
         server.ensure_pgdata_inited()
         _write_settings(data_dir)
         if not (data_dir / "postmaster.pid").exists():
@@ -121,18 +129,15 @@ def _began_before(pid: int, at: float) -> bool:
         return False
 
 
-def _forget_dead_server(data_dir: Path) -> None:
-    """Removes the server's lock file when its number now belongs to nobody, or to another program."""
+def _is_alive(data_dir: Path) -> bool:
+    """Whether the server's lock file names a server, rather than a number that another program has by now."""
     import psutil
 
-    path = data_dir / "postmaster.pid"
     try:
-        pid = int(path.read_text().partition("\n")[0])
-        alive = psutil.Process(pid).name().startswith("postgres")
+        pid = int((data_dir / "postmaster.pid").read_text().partition("\n")[0])
+        return psutil.Process(pid).name().startswith("postgres")
     except (FileNotFoundError, psutil.NoSuchProcess):
-        alive = False
-    if not alive:
-        path.unlink(missing_ok=True)
+        return False
 
 
 def _write_settings(data_dir: Path) -> None:

@@ -1,9 +1,7 @@
 """`make run`: everything that an installation on one machine needs, from one command, until Ctrl-C or SIGTERM."""
 
 import contextlib
-import fcntl
 import http.client
-import os
 import signal
 import time
 from collections.abc import Iterator
@@ -20,6 +18,7 @@ from config import embedded, programs, supervisor
 from config.env import VAR_DIR
 from config.supervisor import NotReady, ProgramEnded, Supervisor
 from gateway.demo import credentials, seed, upstreams, welcome
+from gateway.management.locks import only_one
 
 LOGS = VAR_DIR / "log"
 READY_WITHIN_S = 60
@@ -30,7 +29,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         _stop_on_signals()
-        with _only_one(VAR_DIR / "up.lock"):
+        with only_one(VAR_DIR / "up.lock"):
             _require_port(settings.BIND_HOST, settings.PORT)
             try:
                 self.run()
@@ -136,22 +135,6 @@ def _stop_on_signals() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
         signal.signal(signal.SIGHUP, signal.default_int_handler)
-
-
-@contextmanager
-def _only_one(path: Path) -> Iterator[None]:
-    """Holds a lock that ends with this process, however it ends; the file says which process it is."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            message = f"Portcullis runs already (process {path.read_text()}). Stop it first, or set another VAR_DIR."
-            raise CommandError(message) from error
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield
 
 
 def _require_port(host: str, port: int) -> None:
