@@ -1,74 +1,70 @@
 # Everything that people and CI call. Needs make and Python 3.11 or newer; the rest is installed into .venv.
 
-PORT ?= 8000
 WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 
 BIN := .venv/bin
-PYTHON := $(BIN)/python
-MANAGE := $(PYTHON) manage.py
+MANAGE := $(BIN)/python manage.py
 # Checks and tests have data of their own, so that they never touch those of `make run`.
 AS_TEST := DJANGO_SETTINGS_MODULE=tests.settings
-CODE := config gateway accounts billing compliance tests $(wildcard benchmarks)
+CODE := config gateway accounts billing compliance tests benchmarks
+TEMPLATES := find templates -name '*.html'
 
-export PORT
-export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run reset test lint types contracts migrations templates tests format bench lock
+.PHONY: help run reset test lint types contracts migrations templates tests format bench lock install install-dev
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "  make %-11s %s\n", $$1, $$2 }'
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
-run: .venv/installed-run.lock ## start everything, with a demo, on PORT (default 8000)
+run: install ## start everything, with a demo; PORT=8000 unless set
 	@exec $(MANAGE) up
 
 reset: ## forget the data, the demo and the secrets of `make run`
-	@if [ -x $(PYTHON) ]; then $(MANAGE) reset; else rm -rf var; fi
+	@if [ -x $(BIN)/python ]; then $(MANAGE) reset; else rm -rf var; fi
 
 test: lint types contracts migrations templates tests ## every check and every test
 
-lint: .venv/installed-dev.lock ## style of the code
-	@echo "── ruff"
-	@$(PYTHON) -m ruff check .
-	@$(PYTHON) -m ruff format --check .
+lint: install-dev ## style of the code
+	@echo "── lint"
+	@$(BIN)/python -m ruff check .
+	@$(BIN)/python -m ruff format --check .
 
-types: .venv/installed-dev.lock ## types
-	@echo "── mypy"
-	@$(PYTHON) -m mypy $(CODE)
+types: install-dev ## types
+	@echo "── types"
+	@$(AS_TEST) $(BIN)/python -m mypy $(CODE)
 
-contracts: .venv/installed-dev.lock ## who may import whom
+contracts: install-dev ## who may import whom
 	@echo "── import contracts"
-	@$(BIN)/lint-imports
+	@$(BIN)/python -c 'from importlinter.cli import lint_imports_command as lint; lint()'
 
-migrations: .venv/installed-dev.lock ## models without a migration
+migrations: install-dev ## models without a migration
 	@echo "── migrations"
 	@$(AS_TEST) $(MANAGE) makemigrations --check --dry-run
 
-templates: .venv/installed-dev.lock ## format of the templates
+templates: install-dev ## format of the templates
 	@echo "── templates"
-	@find templates */templates -name '*.html' -exec $(PYTHON) -m djade --check --target-version 5.2 {} +
+	@$(TEMPLATES) -exec $(BIN)/python -m djade --check --target-version 5.2 {} +
 
-tests: .venv/installed-dev.lock ## the tests alone, on WORKERS processes
+tests: install-dev ## the tests alone, on WORKERS processes
 	@echo "── tests"
-	@$(PYTHON) -m pytest -n $(WORKERS)
+	@$(BIN)/python -m pytest -n $(WORKERS)
 
-format: .venv/installed-dev.lock ## put code and templates into shape
-	@$(PYTHON) -m ruff check --fix .
-	@$(PYTHON) -m ruff format .
-	@find templates */templates -name '*.html' -exec $(PYTHON) -m djade --target-version 5.2 {} +
+format: install-dev ## put code and templates into shape
+	@$(BIN)/python -m ruff check --fix .
+	@$(BIN)/python -m ruff format .
+	@$(TEMPLATES) -exec $(BIN)/python -m djade --target-version 5.2 {} +
 
-bench: .venv/installed-dev.lock ## measure the gateway against a raw forwarder
-	@$(PYTHON) -m benchmarks
+bench: install-dev ## measure the gateway against a raw forwarder
+	@$(BIN)/python -m benchmarks
 
-lock: ## pin the dependencies of pyproject.toml anew (needs uv)
-	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv/"; exit 1; }
+lock: ## pin the newest dependencies that pyproject.toml allows (needs uv)
+	@command -v uv >/dev/null || { echo "make lock needs uv; see its documentation for how to install it."; exit 1; }
 	uv lock --upgrade
-	uv export --quiet --format requirements-txt --no-emit-project --no-annotate --no-dev --output-file requirements.lock
-	uv export --quiet --format requirements-txt --no-emit-project --no-annotate --output-file requirements-dev.lock
+	uv export --quiet --no-header --format requirements-txt --no-emit-project --no-dev -o requirements.lock
+	uv export --quiet --no-header --format requirements-txt --no-emit-project -o requirements-dev.lock
 
-# A copy of the lock that was installed last: equal to the lock, nothing is to be done.
-.venv/installed-%.lock: requirements%.lock
-	@true
+install:
+	@sh scripts/install.sh requirements.lock
 
-$(PYTHON):
-	@sh scripts/venv.sh
+install-dev:
+	@sh scripts/install.sh requirements-dev.lock
