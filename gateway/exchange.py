@@ -1,7 +1,7 @@
 """One request and its answer, on their way through the stages. Each field is written by one stage."""
 
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,6 +34,7 @@ class Exchange:
     # admit
     input_tokens: int = 0
     output_tokens: int = 0
+    lease_s: int = 0
     standing: Standing | None = None
     admitted: bool = False
 
@@ -42,7 +43,6 @@ class Exchange:
     sent_at: float | None = None
     answered_at: float | None = None
     upstream: UpstreamAnswer | None = None
-    events: AsyncIterator[list[bytes]] | None = None
     first_events: list[bytes] = field(default_factory=list)
     answer: bytes = b""
 

@@ -76,8 +76,8 @@ def _conclude(
 ) -> "asyncio.Future[bool] | None":
     """Ends the exchange: upstream connection, settlement, record. Does not wait; returns the settlement, if any."""
     exchange.outcome, exchange.code, exchange.status = outcome, code, status
-    if exchange.upstream is not None and outcome != "completed":
-        exchange.upstream.abort()
+    if exchange.upstream is not None:
+        exchange.upstream.abort() if outcome != "completed" else exchange.upstream.release()
     settlement = None
     if exchange.admitted:
         settlement = plane.ledger.settle(settle.run(exchange))

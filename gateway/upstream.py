@@ -1,6 +1,6 @@
 """HTTP towards upstreams: one pool of connections, explicit deadlines, and failures in the gateway's own words."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 
 import aiohttp
 import msgspec
@@ -16,10 +16,11 @@ _CLIENTS_FAULT = frozenset({400, 413, 422})
 
 
 class UpstreamAnswer:
-    """An answer with status 200, of which the body is still to come."""
+    """An answer with status 200, of which the body is still to come. `release` or `abort` it in the end."""
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
+        self._events = EventBuffer()
 
     async def read(self) -> bytes:
         """The whole body.
@@ -27,35 +28,41 @@ class UpstreamAnswer:
         Raises:
             UpstreamTimeout, UpstreamCut: it did not arrive in time, or not to its end.
         """
-        try:
-            body = bytearray()
-            async for piece in self._response.content.iter_any():
-                body += piece
-                if len(body) > ANSWER_MOST_BYTES:
-                    raise UpstreamCut("The upstream's answer is too large.")
-            return bytes(body)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise _failure(error) from error
-        finally:
-            self._response.release()
+        body = bytearray()
+        while piece := await self._piece():
+            body += piece
+            if len(body) > ANSWER_MOST_BYTES:
+                raise UpstreamCut("The upstream's answer is too large.")
+        return bytes(body)
 
-    async def events(self) -> AsyncIterator[list[bytes]]:
-        """The data of its server-sent events, as they come; several at a time when they come together.
+    async def next_events(self) -> list[bytes]:
+        """The data of the next server-sent events, as they come; several when they come together, none at the end.
 
         Raises:
-            UpstreamTimeout, UpstreamCut: the next piece did not arrive in time, or the connection broke.
+            UpstreamTimeout, UpstreamCut: nothing arrived in time, or the connection broke.
         """
-        buffer = EventBuffer()
-        try:
-            async for piece in self._response.content.iter_any():
-                if events := buffer.feed(piece):
-                    yield events
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            raise _failure(error) from error
+        while piece := await self._piece():
+            try:
+                events = self._events.feed(piece)
+            except ValueError as error:
+                raise UpstreamCut("The upstream's answer cannot be read.") from error
+            if events:
+                return events
+        return []
+
+    def release(self) -> None:
+        """Gives the connection back; one whose answer was not read to its end is closed instead."""
+        self._response.release()
 
     def abort(self) -> None:
         """Closes the connection at once, so that the upstream stops working."""
         self._response.close()
+
+    async def _piece(self) -> bytes:
+        try:
+            return await self._response.content.readany()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise _failure(error) from error
 
 
 class UpstreamClient:

@@ -68,6 +68,7 @@ class DataPlane(ASGIHandler):
         except ClientLeft:
             pass
         except Refusal as error:
+            log.info("refused", request_id=request_id, code=error.code, path=scope["path"][:100])
             await _send_whole(send, refused(error, {}), request_id)
         except Exception as error:
             log.exception("request failed", request_id=request_id)
@@ -193,10 +194,13 @@ async def _send_whole(send: Send, response: HttpResponseBase, request_id: str) -
 
 
 async def _send_stream(send: Send, response: EventStream, request_id: str) -> None:
-    async with aclosing(response.events()) as events:
-        await send(_start(response, request_id))
-        async for event in events:
-            await send({"type": "http.response.body", "body": event, "more_body": True})
+    try:
+        async with asyncio.timeout(response.within_s), aclosing(response.events()) as events:
+            await send(_start(response, request_id))
+            async for event in events:
+                await send({"type": "http.response.body", "body": event, "more_body": True})
+    except TimeoutError:
+        raise ClientLeft from None  # it stopped reading
     await send({"type": "http.response.body", "body": b""})
 
 

@@ -10,7 +10,6 @@ from typing import Any, ClassVar, cast
 from django.conf import settings
 from django.http import HttpResponse, HttpResponseBase
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import APIException
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.permissions import BasePermission
 from rest_framework.renderers import BaseRenderer, JSONRenderer
@@ -108,8 +107,17 @@ class AsyncView(APIView):
             self.initial(self.request, *args, **kwargs)
             response: HttpResponseBase = await self._handler(request)(self.request, *args, **kwargs)
             return response
-        except APIException as error:  # what REST framework itself finds wrong
-            return HttpResponse(str(error.detail), status=error.status_code)
+        except Refusal as error:
+            self._count(front, error)
+            raise
+
+    def _count(self, front: Front, error: Refusal) -> None:
+        """Puts a refusal of a known key on record."""
+        if front.principal is not None and not isinstance(error, InvalidKey):
+            status = front.plane.status_of(error)
+            front.plane.refusals.count(
+                front.principal, request_id=front.request_id, model="", code=error.code, status=status
+            )
 
     def _handler(self, request: Any) -> Any:
         allowed = tuple(name.upper() for name in ("get", "post") if hasattr(self, name))

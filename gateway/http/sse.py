@@ -2,30 +2,39 @@
 
 from collections.abc import AsyncGenerator, Mapping
 
+import structlog
 from django.http.response import HttpResponseBase
 
 from gateway.errors import Refusal
 from gateway.http.problems import event_of
 
+log = structlog.get_logger("gateway.http")
+
 DONE = b"data: [DONE]\n\n"
 
 
 class EventStream(HttpResponseBase):
-    """`pieces` for the client; ends with `[DONE]`, or with an error event when something went wrong."""
+    """`pieces` for the client; ends with `[DONE]`, or with an error event when something went wrong.
+
+    `within_s`: a client that has not read it by then is taken for gone.
+    """
 
     streaming = True
 
-    def __init__(self, pieces: AsyncGenerator[bytes, None], *, headers: Mapping[str, str]) -> None:
+    def __init__(self, pieces: AsyncGenerator[bytes, None], *, headers: Mapping[str, str], within_s: float) -> None:
         unbuffered = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
         super().__init__(content_type="text/event-stream; charset=utf-8", headers={**headers, **unbuffered})
         self._pieces = pieces
+        self.within_s = within_s
 
     async def events(self) -> AsyncGenerator[bytes, None]:
         """What goes over the wire. Close it when nobody listens any more: that ends the upstream call."""
         try:
             async for piece in self._pieces:
                 yield piece
-        except Refusal as error:
+        except Exception as error:
+            if not isinstance(error, Refusal):
+                log.exception("stream failed")
             yield event_of(error)
         else:
             yield DONE

@@ -28,7 +28,11 @@ class ChatCompletions(AsyncView):
         except Refusal as error:
             return refused(error, headers.of_exchange(exchange))
         if exchange.streamed:
-            return EventStream(pipeline.stream(exchange, front.plane), headers=headers.of_exchange(exchange))
+            return EventStream(
+                pipeline.stream(exchange, front.plane),
+                headers=headers.of_exchange(exchange),
+                within_s=exchange.lease_s,
+            )
         return HttpResponse(exchange.answer, content_type="application/json", headers=headers.of_exchange(exchange))
 
 

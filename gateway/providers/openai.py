@@ -115,4 +115,4 @@ def _data_of(event: bytes) -> bytes:
     if event.startswith(b"data: ") and b"\n" not in event and b"\r" not in event:
         return event[6:]
     lines = [line[5:].removeprefix(b" ") for line in event.splitlines() if line.startswith(b"data:")]
-    return b"\n".join(lines)
+    return b" ".join(lines)  # not a line end: what is JSON may not need more than one line

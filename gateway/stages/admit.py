@@ -23,7 +23,7 @@ REMEMBERED_S = 1.0
 
 
 async def run(exchange: Exchange, plane: Plane) -> None:
-    """Writes `input_tokens` and `output_tokens` (bounds), `standing` and `admitted`.
+    """Writes `input_tokens` and `output_tokens` (bounds), `lease_s`, `standing` and `admitted`.
 
     Raises:
         RateLimited, BudgetExceeded: a meter refuses; nothing is held then.
@@ -34,6 +34,7 @@ async def run(exchange: Exchange, plane: Plane) -> None:
     assert model is not None
     exchange.input_tokens = input_bound(exchange.request, tokenizer=model.tokenizer)
     limit = exchange.request.output_limit or exchange.principal.limits.output_tokens_cap
+    exchange.lease_s = int(max(route.connect_timeout_s + route.total_timeout_s for route in exchange.routes)) + 1
     exchange.output_tokens = limit * (exchange.request.n or 1)
     standing = exchange.standing = await plane.ledger.admit(_admission(exchange))
     if standing.refused_by is not None:
@@ -83,13 +84,12 @@ def _admission(exchange: Exchange) -> Admission:
         money.hold_nano(input_tokens=exchange.input_tokens, output_tokens=exchange.output_tokens, rates=route.rates)
         for route in exchange.routes
     )
-    lease_s = max(route.connect_timeout_s + route.total_timeout_s for route in exchange.routes)
     return Admission(
         request_id=exchange.request_id,
         tenant_id=exchange.principal.tenant_id,
         cost_nano=dearest,
         tokens=exchange.input_tokens + exchange.output_tokens,
-        lease_s=int(lease_s) + LEASE_MARGIN_S,
+        lease_s=exchange.lease_s + LEASE_MARGIN_S,
         context=_context(exchange),
         meters=exchange.principal.meters,
     )

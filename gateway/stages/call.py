@@ -43,8 +43,6 @@ async def _whole(exchange: Exchange) -> None:
 async def _first_events(exchange: Exchange) -> None:
     """Has the stream begin before the client is told that it does: until here a failure has a status of its own."""
     assert exchange.upstream is not None
-    exchange.events = exchange.upstream.events()
-    try:
-        exchange.first_events = await anext(exchange.events)
-    except StopAsyncIteration:
-        raise UpstreamCut("The upstream closed the connection before its answer was complete.") from None
+    exchange.first_events = await exchange.upstream.next_events()
+    if not exchange.first_events:
+        raise UpstreamCut("The upstream closed the connection before its answer was complete.")

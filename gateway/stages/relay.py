@@ -2,13 +2,9 @@
 
 from collections.abc import AsyncIterator
 
-import structlog
-
 from gateway.errors import UpstreamCut, UpstreamFailed
 from gateway.exchange import Exchange
 from gateway.providers import openai
-
-log = structlog.get_logger("gateway.relay")
 
 
 async def run(exchange: Exchange) -> AsyncIterator[bytes]:
@@ -17,19 +13,15 @@ async def run(exchange: Exchange) -> AsyncIterator[bytes]:
     Raises:
         UpstreamFailed: the stream ended early, or with an error.
     """
-    events = exchange.events
-    assert events is not None
-    if (piece := _read(exchange, exchange.first_events)) is not None:
-        yield piece
-    done = exchange.first_events[-1] == openai.DONE
-    while not done:
-        try:
-            batch = await anext(events)
-        except StopAsyncIteration:
-            raise UpstreamCut("The upstream closed the connection before its answer was complete.") from None
-        done = batch[-1] == openai.DONE
+    assert exchange.upstream is not None
+    batch = exchange.first_events
+    while batch:
         if piece := _read(exchange, batch):
             yield piece
+        if openai.DONE in batch:
+            return
+        batch = await exchange.upstream.next_events()
+    raise UpstreamCut("The upstream closed the connection before its answer was complete.")
 
 
 def _read(exchange: Exchange, batch: list[bytes]) -> bytes:

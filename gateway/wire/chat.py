@@ -61,8 +61,8 @@ class ChatRequest(Struct):
 
     @property
     def output_limit(self) -> int | None:
-        """The most output tokens that the client asked for, per choice."""
-        return self.max_completion_tokens or self.max_tokens
+        """The most output tokens that the client asked for, per choice; of two limits the higher one."""
+        return max(filter(None, (self.max_completion_tokens, self.max_tokens)), default=None)
 
     @property
     def wants_usage_chunk(self) -> bool:
