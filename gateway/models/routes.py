@@ -93,9 +93,7 @@ class Deployment(models.Model):
 
     class Meta:
         ordering = ("model", "priority", "id")
-        constraints = (
-            models.UniqueConstraint(fields=("model", "provider", "upstream_model"), name="deployment_once"),
-        )
+        constraints = (models.UniqueConstraint(fields=("model", "provider", "upstream_model"), name="deployment_once"),)
 
     def __str__(self) -> str:
         return f"{self.provider.slug}/{self.upstream_model}"
