@@ -1,0 +1,162 @@
+"""A whole installation for one run, in a temporary folder: databases, tenant, upstreams, gateway and forwarder.
+
+Import it only when `environment` has been applied: settings are read at import.
+"""
+
+import http.client
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import django
+import psycopg
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connections
+
+from benchmarks import forwarder
+from config import embedded, programs, supervisor
+from config.supervisor import Program, Running, Supervisor
+
+READY_WITHIN_S = 60
+FAST, PACED = "sandbox-small", "sandbox-large"
+"""Models, each with an upstream of its own: one answers at once, one at the pace that a request asks for."""
+
+Step = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """Something that answers chat completions."""
+
+    name: str
+    port: int
+    pid: int
+    paths: dict[str, str]
+    authorization: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installation:
+    """What is measured, and what measures need to know of it. `upstreams` are ports by model."""
+
+    gateway: Server
+    forwarder: Server
+    postgres_pid: int
+    postgres_settings: dict[str, str]
+    upstreams: dict[str, int]
+
+
+@contextmanager
+def running(var_dir: Path, *, step: Step) -> Iterator[Installation]:
+    """Starts everything, and stops it whatever happens."""
+    django.setup()
+    data_dir = Path(settings.DATABASES["default"]["EMBEDDED"])
+    owner: Supervisor | None = None
+    try:
+        step("Starting PostgreSQL and making its databases")
+        socket_dir = embedded.ensure_running(data_dir)
+        call_command("migrate", verbosity=0, interactive=False)
+        ports = {FAST: supervisor.free_port(), PACED: supervisor.free_port()}
+        key = _seed(ports)
+        _disconnect()
+        routes = " ".join(f"/{model}={_url(port)}/chat/completions" for model, port in ports.items())
+        environment = {**supervisor.database_environment(socket_dir), forwarder.UPSTREAMS: routes}
+        owner = Supervisor(log_dir=var_dir / "log", environment=environment)
+        step("Starting the upstreams, the forwarder and the gateway")
+        for model, port in ports.items():
+            _start_upstream(owner, model, port)
+        yield Installation(
+            forwarder=_start_forwarder(owner),
+            gateway=_start_gateway(owner, key),
+            postgres_pid=int((data_dir / "postmaster.pid").read_text().split()[0]),
+            postgres_settings=_postgres_settings(socket_dir),
+            upstreams=ports,
+        )
+    finally:
+        step("Stopping everything")
+        if owner is not None:
+            owner.stop()
+        _disconnect()
+        embedded.stop_now()
+
+
+def _url(port: int) -> str:
+    return f"http://127.0.0.1:{port}/v1"
+
+
+def _seed(ports: dict[str, int]) -> str:
+    """A tenant that is refused nothing, charged to six meters: four rates, concurrency, a budget. Returns its key."""
+    from tests import factories
+
+    tier = factories.a_tier(
+        requests_per_minute=10**8,
+        requests_per_hour=10**9,
+        requests_per_day=10**10,
+        tokens_per_minute=10**12,
+        concurrency=10**6,
+    )
+    tenant = factories.a_tenant(tier=tier)
+    factories.a_budget(tenant, dollars="1000000")
+    for model, port in ports.items():
+        provider = factories.a_provider(_url(port))
+        factories.a_model(provider, name=model, upstream_model=model)
+    return factories.a_key(tenant=tenant)[1]
+
+
+def _start_upstream(owner: Supervisor, model: str, port: int) -> None:
+    program = programs.sandbox(port)
+    extra = ("--fast",) if model == FAST else ()
+    _start(owner, replace(program, name=f"upstream-{model}", command=(*program.command, *extra)), port=port)
+
+
+def _start_gateway(owner: Supervisor, key: str) -> Server:
+    running = _start(owner, programs.server(), port=settings.PORT)
+    owner.wait_until(lambda: _is_ready(settings.PORT), timeout_s=READY_WITHIN_S)
+    paths = dict.fromkeys((FAST, PACED), "/v1/chat/completions")
+    return Server(name="gateway", port=settings.PORT, pid=running.process.pid, paths=paths, authorization=key)
+
+
+def _start_forwarder(owner: Supervisor) -> Server:
+    """Under the very options that the gateway is served with."""
+    port = supervisor.free_port()
+    program = programs.server()
+    command = (*program.command[:-1], "--port", str(port), "benchmarks.forwarder:application")
+    running = _start(owner, replace(program, name="forwarder", command=command), port=port)
+    paths = {model: f"/{model}" for model in (FAST, PACED)}
+    return Server(name="forwarder", port=port, pid=running.process.pid, paths=paths, authorization="none")
+
+
+def _start(owner: Supervisor, program: Program, *, port: int) -> Running:
+    running = owner.start(program)
+    owner.wait_until(lambda: supervisor.listens(port), timeout_s=READY_WITHIN_S)
+    return running
+
+
+def _is_ready(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except OSError:
+        time.sleep(0.1)
+        return False
+    finally:
+        connection.close()
+
+
+def _postgres_settings(socket_dir: str) -> dict[str, str]:
+    """Those that decide what a commit costs."""
+    with psycopg.connect(host=socket_dir, user="postgres", dbname="postgres") as connection:
+        rows = connection.execute(
+            "SELECT name, setting FROM pg_settings WHERE name IN ('server_version', 'synchronous_commit', 'fsync')"
+        )
+        return dict(rows.fetchall())
+
+
+def _disconnect() -> None:
+    connections.close_all()
+    for connection in connections.all(initialized_only=True):
+        connection.close_pool()  # type: ignore[attr-defined]

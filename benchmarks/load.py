@@ -1,0 +1,239 @@
+"""Makes load: a process of its own that keeps a number of connections busy and tells how long the answers took.
+
+Steered over its standard streams: it warms up, writes `ready`, waits for a line, measures, and writes the result as
+one line of JSON. One answer that is not 200, or not complete, ends it with a message.
+"""
+
+import asyncio
+import re
+import sys
+import time
+from array import array
+from collections.abc import Iterable
+from typing import cast
+
+import msgspec
+import uvloop
+
+PATIENCE_S = 5
+"""How much longer than planned everything may take before it counts as stuck."""
+
+_LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
+_HEAD_END = b"\r\n\r\n"
+_LAST_CHUNK = b"\r\n0\r\n\r\n"
+_EVENT = b"data: "
+_DONE = b"data: [DONE]\n\n"
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What to send, where, from how many connections and for how long.
+
+    `expected` is what a good answer has: bytes of a whole one, events of a streamed one. Streams begin spread over
+    `spread_s`, so that their chunks do not come all at once. With `hold` there is no measurement: `ready` means that
+    every stream has begun, and the next line ends them all.
+    """
+
+    port: int
+    path: str
+    authorization: str
+    body: str
+    streamed: bool
+    expected: int
+    connections: int
+    seconds: float = 0
+    spread_s: float = 0
+    hold: bool = False
+
+    def request(self) -> bytes:
+        body = self.body.encode()
+        head = (
+            f"POST {self.path} HTTP/1.1\r\nhost: 127.0.0.1:{self.port}\r\n"
+            f"authorization: Bearer {self.authorization}\r\n"
+            f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+        )
+        return head.encode() + body
+
+
+class Tally(msgspec.Struct, frozen=True, kw_only=True):
+    """What was measured. `first` is the time to the first event of a stream."""
+
+    requests: int
+    events: int
+    seconds: float
+    p50_ms: float
+    p99_ms: float
+    first_p50_ms: float
+    first_p99_ms: float
+
+
+class Failed(Exception):
+    """An answer was not what it should be."""
+
+
+class _Run:
+    """What the connections of a process share."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.request = plan.request()
+        self.until = 0.0
+        self.begun = 0
+        self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.clear()
+
+    def clear(self) -> None:
+        self.totals_s = array("d")
+        self.firsts_s = array("d")
+        self.events = 0
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._busy = self.plan.connections
+
+    def fail(self, message: str) -> None:
+        if not self.failure.done():
+            self.failure.set_exception(Failed(message))
+
+    def rest(self) -> None:
+        """A connection has no more to do."""
+        self._busy -= 1
+        if self._busy == 0:
+            self.ended.set_result(None)
+
+    async def first(self, what: "asyncio.Future[None]") -> None:
+        """Waits for `what`, or raises the failure that comes before."""
+        limit_s = self.plan.seconds + PATIENCE_S
+        done, _ = await asyncio.wait({what, self.failure}, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
+        if not done:
+            raise Failed(f"{self._busy} of {self.plan.connections} connections still wait after {limit_s:.0f} s")
+        if self.failure.done():
+            self.failure.result()
+
+
+class _Connection(asyncio.Protocol):
+    """One client that sends its next request when it has read the last answer."""
+
+    def __init__(self, run: _Run) -> None:
+        self._run = run
+        self._plan = run.plan
+        self._got = bytearray()
+        self._first_s = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.WriteTransport, transport)
+
+    def send(self) -> None:
+        self._got.clear()
+        self._first_s = 0.0
+        self._began = time.perf_counter()
+        self._transport.write(self._run.request)
+
+    def data_received(self, data: bytes) -> None:
+        got = self._got
+        if not got and not data.startswith(b"HTTP/1.1 200 "):
+            self._run.fail(f"answered {data[:2000].decode(errors='replace')}")
+            return
+        got += data
+        if self._plan.streamed:
+            self._stream_received(data)
+        elif _is_whole(got):
+            length = len(got) - got.index(_HEAD_END) - len(_HEAD_END)
+            self._answered(found=length, events=1)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._run.fail(f"a connection was lost: {error or 'closed by the server'}")
+
+    def _stream_received(self, data: bytes) -> None:
+        if not self._first_s and _EVENT in data:
+            self._first_s = time.perf_counter() - self._began
+            self._run.begun += 1
+            if self._plan.hold and self._run.begun == self._plan.connections:
+                self._run.ended.set_result(None)
+        if self._got.endswith(_LAST_CHUNK):
+            body = _unchunked(self._got)
+            events = body.count(_EVENT) if body.endswith(_DONE) else 0
+            self._run.firsts_s.append(self._first_s)
+            self._answered(found=events, events=events)
+
+    def _answered(self, *, found: int, events: int) -> None:
+        run = self._run
+        now = time.perf_counter()
+        if found != self._plan.expected:
+            run.fail(f"an answer of size {found} where {self._plan.expected} was expected: {bytes(self._got[-500:])!r}")
+            return
+        run.totals_s.append(now - self._began)
+        run.events += events
+        if now < run.until:
+            self.send()
+        else:
+            run.rest()
+
+
+def _is_whole(got: bytearray) -> bool:
+    end = got.find(_HEAD_END)
+    length = _LENGTH.search(got, 0, end) if end > 0 else None
+    return length is not None and len(got) - end - len(_HEAD_END) >= int(length[1])
+
+
+def _unchunked(got: bytearray) -> bytes:
+    """The body out of chunked transfer encoding."""
+    at = got.index(_HEAD_END) + len(_HEAD_END)
+    pieces: list[bytearray] = []
+    while True:
+        end = got.index(b"\r\n", at)
+        size = int(got[at:end], 16)
+        if size == 0:
+            return b"".join(pieces)
+        pieces.append(got[end + 2 : end + 2 + size])
+        at = end + 2 + size + 2
+
+
+async def _main(plan: Plan) -> None:
+    loop = asyncio.get_running_loop()
+    run = _Run(plan)
+    loop.set_exception_handler(lambda _, context: run.fail(repr(context.get("exception") or context["message"])))
+    made = [loop.create_connection(lambda: _Connection(run), "127.0.0.1", plan.port) for _ in range(plan.connections)]
+    connections = [connection for _, connection in await asyncio.gather(*made)]
+    for connection in connections:
+        connection.send()
+    await run.first(run.ended)
+    print("ready", flush=True)
+    await loop.run_in_executor(None, sys.stdin.readline)
+    if not plan.hold:
+        print(msgspec.json.encode(await _measured(run, connections)).decode(), flush=True)
+
+
+async def _measured(run: _Run, connections: list[_Connection]) -> Tally:
+    loop = asyncio.get_running_loop()
+    run.clear()
+    began = time.perf_counter()
+    run.until = began + run.plan.seconds
+    for number, connection in enumerate(connections):
+        loop.call_later(run.plan.spread_s * number / len(connections), connection.send)
+    await run.first(run.ended)
+    seconds = time.perf_counter() - began
+    return Tally(
+        requests=len(run.totals_s),
+        events=run.events,
+        seconds=seconds,
+        p50_ms=_quantile_ms(run.totals_s, 0.50),
+        p99_ms=_quantile_ms(run.totals_s, 0.99),
+        first_p50_ms=_quantile_ms(run.firsts_s, 0.50),
+        first_p99_ms=_quantile_ms(run.firsts_s, 0.99),
+    )
+
+
+def _quantile_ms(seconds: Iterable[float], share: float) -> float:
+    ordered = sorted(seconds)
+    return ordered[int(share * (len(ordered) - 1))] * 1000 if ordered else 0.0
+
+
+def main() -> None:
+    plan = msgspec.json.decode(sys.stdin.readline(), type=Plan)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_main(plan))
+    except (Failed, OSError) as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""Measures: forwarder and gateway in turns, in short rounds, so that both meet the same moods of the machine."""
+
+import http.client
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import msgspec
+
+from benchmarks import processes
+from benchmarks.installation import Installation, Server
+from benchmarks.load import Plan, Tally
+from benchmarks.outcome import Memory, Result, Round
+from benchmarks.scenarios import OPEN_STREAMS, WHOLE, Scenario
+
+MIB = 2**20
+
+
+class BenchmarkFailed(Exception):
+    """Something answered wrongly, or not at all: there is nothing to measure."""
+
+
+def scenario(
+    installation: Installation, what: Scenario, *, rounds: int, seconds: float, step: Callable[[str], None]
+) -> Result:
+    """Runs `rounds` of each server, in turns."""
+    expected = _expected(installation, what)
+    result = Result(scenario=what, forwarder=[], gateway=[])
+    for number in range(rounds):
+        step(f"{what.title}: round {number + 1} of {rounds}")
+        for server, into in ((installation.forwarder, result.forwarder), (installation.gateway, result.gateway)):
+            into.append(_round(installation, server, _plan(what, server, expected=expected, seconds=seconds)))
+    return result
+
+
+def memory(installation: Installation, *, step: Callable[[str], None]) -> Memory:
+    """At rest, having answered once so that everything is loaded; and with streams open."""
+    step("Memory at rest, and with 300 streams open")
+    gateway = installation.gateway
+    for what in (WHOLE, OPEN_STREAMS):
+        _answer(gateway.port, gateway.paths[what.model], gateway.authorization, _brief(what))
+    at_rest = rss_mib(gateway)
+    plan = _plan(OPEN_STREAMS, gateway, expected=0, seconds=0)
+    with _load(msgspec.structs.replace(plan, hold=True)):
+        return Memory(at_rest_mib=at_rest, with_streams_mib=rss_mib(gateway))
+
+
+def rss_mib(server: Server) -> float:
+    return processes.largest_rss_bytes(server.pid) / MIB
+
+
+def _round(installation: Installation, server: Server, plan: Plan) -> Round:
+    with _load(plan) as load:
+        before = processes.cpu_s(server.pid), processes.cpu_s(installation.postgres_pid)
+        tally = msgspec.json.decode(_say(load, "go"), type=Tally)
+        after = processes.cpu_s(server.pid), processes.cpu_s(installation.postgres_pid)
+    units = tally.events
+    cpu_us, postgres_us = ((end - begin) * 1e6 / units for begin, end in zip(before, after, strict=True))
+    return Round(
+        rate=units / tally.seconds,
+        p50_ms=tally.p50_ms,
+        p99_ms=tally.p99_ms,
+        first_p50_ms=tally.first_p50_ms,
+        first_p99_ms=tally.first_p99_ms,
+        cpu_us=cpu_us,
+        postgres_us=postgres_us,
+    )
+
+
+def _plan(what: Scenario, server: Server, *, expected: int, seconds: float) -> Plan:
+    return Plan(
+        port=server.port,
+        path=server.paths[what.model],
+        authorization=server.authorization,
+        body=what.body(),
+        streamed=what.streamed,
+        expected=expected,
+        connections=what.connections,
+        seconds=seconds,
+        spread_s=what.spread_s,
+    )
+
+
+@contextmanager
+def _load(plan: Plan) -> Iterator["subprocess.Popen[str]"]:
+    """A load generator that has warmed up."""
+    command = [sys.executable, "-m", "benchmarks.load"]
+    pipe = subprocess.PIPE
+    load = subprocess.Popen(command, text=True, start_new_session=True, stdin=pipe, stdout=pipe, stderr=pipe)
+    try:
+        _say(load, msgspec.json.encode(plan).decode())
+        yield load
+    finally:
+        load.kill()
+        load.communicate()
+
+
+def _say(load: "subprocess.Popen[str]", line: str) -> str:
+    """Writes a line to the load generator, and returns the one that it answers."""
+    assert load.stdin is not None
+    assert load.stdout is not None
+    load.stdin.write(line + "\n")
+    load.stdin.flush()
+    if not (answer := load.stdout.readline()):
+        _, said = load.communicate()
+        raise BenchmarkFailed(said.strip() or "the load generator ended without a word")
+    return answer
+
+
+def _expected(installation: Installation, what: Scenario) -> int:
+    """What the upstream itself answers: bytes of a whole answer, events of a stream."""
+    body = _answer(installation.upstreams[what.model], "/v1/chat/completions", "", what.body())
+    return body.count(b"data: ") if what.streamed else len(body)
+
+
+def _brief(what: Scenario) -> str:
+    """The same request, answered in no time."""
+    fields = msgspec.json.decode(what.body(), type=dict[str, object])
+    fields.pop("sandbox", None)
+    return msgspec.json.encode(fields).decode()
+
+
+def _answer(port: int, path: str, authorization: str, body: str) -> bytes:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    try:
+        headers = {"authorization": f"Bearer {authorization}", "content-type": "application/json"}
+        connection.request("POST", path, body, headers)
+        response = connection.getresponse()
+        answer = response.read()
+    finally:
+        connection.close()
+    if response.status != http.HTTPStatus.OK:
+        raise BenchmarkFailed(f"answered {response.status}: {answer[:1000].decode(errors='replace')}")
+    return answer
