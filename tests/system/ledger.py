@@ -1,0 +1,55 @@
+"""What the ledger says of a request or a tenant, read from its database."""
+
+import json
+from typing import Any
+
+from django.db import connections
+
+from accounts.models import Tenant
+from tests.system.processes import eventually
+
+
+def usage_of(request_id: str) -> dict[str, Any]:
+    """The usage record of a request, as soon as there is one."""
+    statement = "SELECT record::text FROM usage_outbox WHERE record ->> 'request_id' = %s"
+    records = eventually(lambda: _query(statement, request_id))
+    assert len(records) == 1, "a request is recorded once"
+    return dict(json.loads(records[0][0]))
+
+
+def usages_of(tenant: Tenant) -> list[dict[str, Any]]:
+    """The usage records of a tenant so far, in the order in which they were written."""
+    statement = "SELECT record::text FROM usage_outbox WHERE (record ->> 'tenant_id')::bigint = %s ORDER BY seq"
+    return [json.loads(record) for (record,) in _query(statement, tenant.pk)]
+
+
+def only_usage_of(tenant: Tenant) -> dict[str, Any]:
+    """The one usage record of a tenant, as soon as it is there."""
+    (record,) = eventually(lambda: usages_of(tenant))
+    return record
+
+
+def holds_of(tenant: Tenant) -> int:
+    """How many requests of a tenant are admitted and not settled."""
+    return int(_query("SELECT count(*) FROM hold WHERE tenant_id = %s", tenant.pk)[0][0])
+
+
+def held_by(tenant: Tenant) -> int:
+    """What the meters of a tenant hold: nano-dollars and requests at once, added up."""
+    return int(_query("SELECT coalesce(sum(held), 0) FROM meter WHERE tenant_id = %s", tenant.pk)[0][0])
+
+
+def used_of(tenant: Tenant, meter: str) -> int:
+    return int(_query("SELECT used FROM meter WHERE tenant_id = %s AND name = %s", tenant.pk, meter)[0][0])
+
+
+def meters_of(tenant: Tenant) -> dict[str, tuple[int, int, int]]:
+    """Every meter of a tenant by name: used, held, theoretical arrival time."""
+    rows = _query("SELECT name, used, held, tat_ns FROM meter WHERE tenant_id = %s", tenant.pk)
+    return {name: tuple(values) for name, *values in rows}  # type: ignore[misc]
+
+
+def _query(statement: str, *values: Any) -> list[tuple[Any, ...]]:
+    with connections["ledger"].cursor() as cursor:
+        cursor.execute(statement, values)
+        return list(cursor.fetchall())
