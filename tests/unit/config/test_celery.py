@@ -1,0 +1,70 @@
+"""The Celery app, its table of schedules, and the broker made of files."""
+
+from pathlib import Path
+
+import pytest
+from celery import Celery
+
+from config import broker
+from config.celery import SCHEDULE, app, configuration
+
+
+def test_every_scheduled_task_exists_and_expires() -> None:
+    app.loader.import_default_modules()
+    for entry in app.conf.beat_schedule.values():
+        assert entry["task"] in app.tasks
+        assert entry["options"]["expires"] > 0
+    assert len(app.conf.beat_schedule) == len(SCHEDULE)
+
+
+def test_everything_runs_by_utc_and_keeps_no_results() -> None:
+    assert (app.conf.timezone, app.conf.enable_utc) == ("UTC", True)
+    assert app.conf.task_ignore_result
+    assert app.conf.result_backend is None
+
+
+def test_another_broker_is_used_as_it_is(settings: pytest.FixtureRequest) -> None:
+    settings.CELERY_BROKER_URL = "amqp://somewhere"  # type: ignore[attr-defined]
+    assert configuration()["broker_url"] == "amqp://somewhere"
+    assert "broker_transport" not in configuration()
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Celery:
+    """An app whose messages are files under `tmp_path`. Each test needs a queue of its own: kombu remembers which it
+    has declared, per process."""
+    made = Celery("test", set_as_current=False)
+    options = broker.options(tmp_path)
+    made.conf.update(
+        broker_url="filesystem://localhost",
+        broker_transport="config.broker:Transport",
+        broker_transport_options=options,
+    )
+    return made
+
+
+def test_messages_come_out_in_the_order_in_which_they_went_in(files: Celery) -> None:
+    with files.connection_for_write() as connection, connection.SimpleQueue("ordered") as queue:
+        for number in range(20):
+            queue.put({"number": number})
+        got = [queue.get(timeout=10) for _ in range(20)]
+        assert [message.payload["number"] for message in got] == list(range(20))
+        for message in got:
+            message.ack()
+
+
+def test_a_message_is_never_seen_before_it_is_whole(
+    files: Celery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    rename = broker.os.rename
+
+    def look_and_rename(source: Path, target: Path) -> None:
+        seen.extend(path.name for path in (tmp_path / "messages").iterdir())
+        rename(source, target)
+
+    monkeypatch.setattr(broker.os, "rename", look_and_rename)
+    with files.connection_for_write() as connection, connection.SimpleQueue("whole") as queue:
+        queue.put({"number": 1})
+        assert seen == []
+        assert [path.suffix for path in (tmp_path / "messages").iterdir()] == [".msg"]
