@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.utils import OpenApiParameter
 
 from gateway.wire.chat import ChatRequest
@@ -20,7 +21,7 @@ _ERROR: dict[str, Any] = {
             "properties": {
                 "message": {"type": "string"},
                 "type": {"type": "string"},
-                "param": {"type": "string", "nullable": True},
+                "param": {"type": ["string", "null"]},
                 "code": {"type": "string"},
             },
         }
@@ -94,6 +95,16 @@ MODEL: dict[str, Any] = {
     "parameters": [OpenApiParameter("model", str, OpenApiParameter.PATH, description="A model's name.")],
     "responses": _responses({(200, "application/json"): _MODEL}, _EVERYWHERE),
 }
+
+
+class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """How a key is sent."""
+
+    target_class = "gateway.http.base.KeyAuthentication"
+    name = "key"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "pcl_…"}
 
 
 def add_components(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
