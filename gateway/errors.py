@@ -88,13 +88,13 @@ class RateLimited(Refusal):
 
 
 class BudgetExceeded(Refusal):
-    """`wait_ms`: until the budget's next period begins; None: there is none, or it would not help."""
+    """`resets_at`: when the budget's next period begins (RFC 3339); None: there is none, or it would not help."""
 
     code = "insufficient_quota"
 
-    def __init__(self, message: str, *, wait_ms: int | None) -> None:
+    def __init__(self, message: str, *, resets_at: str | None) -> None:
         super().__init__(message)
-        self.wait_ms = wait_ms
+        self.resets_at = resets_at
 
 
 class Unavailable(Refusal):

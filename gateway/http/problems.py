@@ -88,6 +88,8 @@ def _headers(error: BaseException) -> dict[str, str]:
     headers = _retry_headers(error)
     if isinstance(error, errors.WrongMethod):
         headers["Allow"] = ", ".join(error.allowed)
+    if isinstance(error, errors.BudgetExceeded) and error.resets_at is not None:
+        headers["x-portcullis-budget-reset"] = error.resets_at
     return headers
 
 

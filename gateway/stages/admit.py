@@ -58,7 +58,8 @@ def refusal(meter: MeterSpec, *, wait_ms: int, exchange: Exchange) -> Refusal:
     """What a refusing meter becomes for the client."""
     wait = wait_ms if wait_ms >= 0 else None
     if meter.kind == MeterKind.BUDGET:
-        return BudgetExceeded(_budget_message(meter, wait), wait_ms=wait)
+        resets_at = _time_after(wait) if wait is not None else None
+        return BudgetExceeded(_budget_message(meter, resets_at), resets_at=resets_at)
     if meter.kind == MeterKind.CONCURRENCY:
         return RateLimited(f"Too many {meter.label}: at most {meter.limit}.", wait_ms=wait)
     if wait is None:
@@ -71,11 +72,14 @@ def refusal(meter: MeterSpec, *, wait_ms: int, exchange: Exchange) -> Refusal:
     return RateLimited(f"Rate limit reached: {meter.limit} {meter.label}. Retry in {wait / 1000:.3f} s.", wait_ms=wait)
 
 
-def _budget_message(meter: MeterSpec, wait_ms: int | None) -> str:
+def _time_after(wait_ms: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + wait_ms / 1000))
+
+
+def _budget_message(meter: MeterSpec, resets_at: str | None) -> str:
     limit = money.show(meter.limit)
-    if wait_ms is None:
+    if resets_at is None:
         return f"The request may cost more than is left of the budget '{meter.label}' ({limit})."
-    resets_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + wait_ms / 1000))
     return f"The budget '{meter.label}' ({limit} per {meter.period}) is used up. It resets at {resets_at}."
 
 
