@@ -93,6 +93,7 @@ class AsyncView(APIView):
     scope: ClassVar[str] = ""
     authentication_classes = [KeyAuthentication]
     permission_classes = [KeyPermission]
+    parser_classes: list[Any] = []  # bodies are parsed by `wire/`
     renderer_classes = [JSONRenderer]
     content_negotiation_class = AnyMediaType
     throttle_classes: list[Any] = []
