@@ -1,9 +1,10 @@
 """The admin's site: sign-in within limits, and one's own password changed by an action."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib.auth.views import PasswordChangeView
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from accounts.actions import users
@@ -32,7 +33,7 @@ class PortcullisSite(AdminSite):
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         return super().login(request, extra_context)
 
-    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         from unfold.forms import AdminOwnPasswordChangeForm
 
         view = OwnPasswordChange.as_view(
@@ -41,7 +42,7 @@ class PortcullisSite(AdminSite):
             success_url=reverse("admin:password_change_done"),
             extra_context={**self.each_context(request), **(extra_context or {})},
         )
-        return view(request)
+        return cast(TemplateResponse, view(request))
 
 
 class OwnPasswordChange(PasswordChangeView):

@@ -56,8 +56,8 @@ def _may_see(request: HttpRequest, table: str) -> bool:
 
 
 def clock(request: HttpRequest) -> list[str]:
-    """The label at the top of every page."""
-    return ["All times UTC", "info"]
+    """The label at the top of every page: which time zone its times are in."""
+    return ["UTC", "info"]
 
 
 def logo(request: HttpRequest) -> str:

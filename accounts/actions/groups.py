@@ -11,20 +11,29 @@ from compliance.contracts import Actor
 
 
 @transaction.atomic
-def save(*, group: Group, permissions: Collection[Permission], by: Actor) -> Group:
-    """Adds a group, or changes its name and permissions.
+def add(*, group: Group, permissions: Collection[Permission], by: Actor) -> Group:
+    """Adds a group.
 
     Raises:
         ValidationError: the name is taken.
     """
-    verb = "created" if group.pk is None else "changed"
-    before = _fields_of(Group.objects.select_for_update().get(pk=group.pk)) if group.pk is not None else {}
-    group.full_clean()
-    group.save()
-    group.permissions.set(permissions)
+    _write(group, permissions)
+    _record("created", group, by=by, before={}, after=_fields_of(group))
+    return group
+
+
+@transaction.atomic
+def change(*, group: Group, permissions: Collection[Permission], by: Actor) -> Group:
+    """Changes a group's name and permissions, at once for all of its members.
+
+    Raises:
+        ValidationError: the name is taken.
+    """
+    before = _fields_of(Group.objects.select_for_update().get(pk=group.pk))
+    _write(group, permissions)
     was, became = audit.difference(before, _fields_of(group))
     if became:
-        _record(verb, group, by=by, before=was if before else {}, after=became)
+        _record("changed", group, by=by, before=was, after=became)
     return group
 
 
@@ -34,6 +43,12 @@ def remove(*, group: Group, by: Actor, reason: str = "") -> None:
     before = _fields_of(group)
     _record("deleted", group, by=by, before=before, after={}, reason=reason)
     group.delete()
+
+
+def _write(group: Group, permissions: Collection[Permission]) -> None:
+    group.full_clean()
+    group.save()
+    group.permissions.set(permissions)
 
 
 def _fields_of(group: Group) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Applications of tenants."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from django.contrib import admin
 from django.db.models import Count, Q, QuerySet
@@ -52,14 +52,13 @@ class ApplicationAdmin(GovernedAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Application]:
         active = Count("api_keys", filter=Q(api_keys__status="active"))
-        return super().get_queryset(request).annotate(keys_count=active)
+        rows: QuerySet[Application] = super().get_queryset(request).annotate(keys_count=active)
+        return rows
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Application | None = None) -> Collection[str]:
+    def get_readonly_fields(self, request: HttpRequest, obj: Application | None = None) -> tuple[str, ...]:
         return (*self.readonly_fields, "tenant") if obj else self.readonly_fields
 
-    def get_prepopulated_fields(
-        self, request: HttpRequest, obj: Application | None = None
-    ) -> dict[str, tuple[str, ...]]:
+    def get_prepopulated_fields(self, request: HttpRequest, obj: Application | None = None) -> dict[str, Sequence[str]]:
         return {} if obj else {"slug": ("name",)}
 
     def offers(self, row: Application) -> Collection[str]:

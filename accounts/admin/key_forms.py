@@ -17,6 +17,8 @@ from accounts.models.keys import SCOPES
 from compliance.admin.forms import GovernedForm
 
 ONE_DAY_S = 86_400
+BOUNDS = ("scopes", "allowed_models", "allowed_networks", "expires_at")
+TERMS = ("application", "name", "environment", *BOUNDS)
 ModelNames = Callable[[], Sequence[str]]
 
 
@@ -33,7 +35,7 @@ class LinesField(forms.CharField):
         return list(dict.fromkeys(line.strip() for line in text.replace(",", "\n").splitlines() if line.strip()))
 
     def has_changed(self, initial: Any, data: Any) -> bool:
-        return list(initial or []) != self.clean(data)
+        return bool(list(initial or []) != self.clean(data))
 
 
 class KeyForm(GovernedForm):
@@ -62,7 +64,7 @@ class KeyForm(GovernedForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # A model may have gone since a key was limited to it; the limit stays until somebody takes it away.
-        names = dict.fromkeys([*self.model_names(), *self.instance.allowed_models])
+        names = dict.fromkeys([*type(self).model_names(), *self.instance.allowed_models])
         if "allowed_models" in self.fields:
             self.fields["allowed_models"].choices = [(name, name) for name in names]  # type: ignore[attr-defined]
         if "expires_at" in self.fields:
@@ -70,7 +72,7 @@ class KeyForm(GovernedForm):
 
     class Meta:
         model = ApiKey
-        fields = ("name", "scopes", "allowed_models", "allowed_networks", "expires_at")
+        fields: tuple[str, ...] = ("name", *BOUNDS)
 
 
 class ChangeKeyForm(KeyForm):
@@ -83,7 +85,7 @@ class IssueKeyForm(KeyForm):
     nonce = forms.CharField(widget=forms.HiddenInput, max_length=64)
 
     class Meta(KeyForm.Meta):
-        fields = ("application", "name", "environment", *KeyForm.Meta.fields[1:])
+        fields = TERMS
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -111,4 +113,4 @@ class IssueKeyForm(KeyForm):
     @property
     def terms(self) -> dict[str, Any]:
         """The arguments of `keys.issue`."""
-        return {name: self.cleaned_data[name] for name in self.Meta.fields}
+        return {name: self.cleaned_data[name] for name in TERMS}

@@ -86,7 +86,7 @@ class ApiKeyAdmin(GovernedAdmin):
         for key in rows:
             key.used_at = used.get(key.pk)  # type: ignore[attr-defined]
 
-    def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> Collection[str]:
+    def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> tuple[str, ...]:
         return self.readonly_fields if obj else ()
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:

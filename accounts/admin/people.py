@@ -50,7 +50,10 @@ class UserAdmin(GovernedAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
-        return super().get_queryset(request).prefetch_related("groups").annotate(tenants=Count("memberships"))
+        rows: QuerySet[User] = (
+            super().get_queryset(request).prefetch_related("groups").annotate(tenants=Count("memberships"))
+        )
+        return rows
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> type[Any]:
         return super().get_form(request, obj, change=change, **({} if obj else {"form": AddUserForm}), **kwargs)
@@ -60,7 +63,7 @@ class UserAdmin(GovernedAdmin):
         above = isinstance(obj, User) and obj.is_superuser and not _is_superuser(request)
         return not above and super().has_change_permission(request, obj)
 
-    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Collection[str]:
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
         """Only superusers give rights away."""
         rights = () if _is_superuser(request) else ("is_superuser", "groups")
         return (*self.readonly_fields, *rights) if obj else ()
@@ -149,7 +152,7 @@ class MembershipAdmin(GovernedAdmin):
     autocomplete_fields = ("tenant", "user")
     fieldsets = ((None, {"fields": ("user", "tenant", "role")}),)
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Membership | None = None) -> Collection[str]:
+    def get_readonly_fields(self, request: HttpRequest, obj: Membership | None = None) -> tuple[str, ...]:
         return ("user", "tenant") if obj else ()
 
     @column("Person", header=True, ordering="user__username")
@@ -171,7 +174,7 @@ class MembershipAdmin(GovernedAdmin):
 
 @admin.register(Group)
 class GroupAdmin(GovernedAdmin):
-    verbs = Verbs(noun="group", create=groups.save, change=groups.save, remove=groups.remove)
+    verbs = Verbs(noun="group", create=groups.add, change=groups.change, remove=groups.remove)
     form = GroupForm
     list_display = ("name", "members", "permissions_count")
     search_fields = ("name",)
@@ -180,12 +183,14 @@ class GroupAdmin(GovernedAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
         counts = {"people": Count("user", distinct=True), "rights": Count("permissions", distinct=True)}
-        return super().get_queryset(request).annotate(**counts)
+        rows: QuerySet[Group] = super().get_queryset(request).annotate(**counts)
+        return rows
 
     def create_row(self, request: HttpRequest, row: Group, form: GroupForm) -> None:
-        groups.save(group=row, permissions=form.cleaned_data["permissions"], by=actor_of(request))
+        groups.add(group=row, permissions=form.cleaned_data["permissions"], by=actor_of(request))
 
-    change_row = create_row
+    def change_row(self, request: HttpRequest, row: Group, form: GroupForm) -> None:
+        groups.change(group=row, permissions=form.cleaned_data["permissions"], by=actor_of(request))
 
     @column("Members", ordering="people")
     def members(self, group: Group) -> int:

@@ -1,6 +1,6 @@
 """Tenants: open, suspend, resume, close; and the way to everything that belongs to one."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from django.contrib import admin
 from django.db.models import Count, Q, QuerySet
@@ -51,7 +51,6 @@ class TenantAdmin(GovernedAdmin):
     search_help_text = "Name or short name"
     ordering = ("slug",)
     readonly_fields = ("state", "created", "closed", "belongings")
-    prepopulated_fields = {"slug": ("name",)}
     add_fieldsets = ((None, {"fields": ("name", "slug", "time_zone")}),)
     fieldsets = (
         (None, {"fields": ("name", "slug", "time_zone")}),
@@ -60,18 +59,14 @@ class TenantAdmin(GovernedAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Tenant]:
-        return (
-            super()
-            .get_queryset(request)
-            .select_related("subscription__tier")
-            .annotate(
-                applications_count=Count("applications", filter=Q(applications__status="active"), distinct=True),
-                keys_count=Count("api_keys", filter=Q(api_keys__status=ApiKey.Status.ACTIVE), distinct=True),
-            )
+        rows: QuerySet[Tenant] = super().get_queryset(request).select_related("subscription__tier")
+        return rows.annotate(
+            applications_count=Count("applications", filter=Q(applications__status="active"), distinct=True),
+            keys_count=Count("api_keys", filter=Q(api_keys__status=ApiKey.Status.ACTIVE), distinct=True),
         )
 
-    def get_prepopulated_fields(self, request: HttpRequest, obj: Tenant | None = None) -> dict[str, tuple[str, ...]]:
-        return {} if obj else self.prepopulated_fields
+    def get_prepopulated_fields(self, request: HttpRequest, obj: Tenant | None = None) -> dict[str, Sequence[str]]:
+        return {} if obj else {"slug": ("name",)}
 
     def offers(self, row: Tenant) -> Collection[str]:
         return {

@@ -1,6 +1,6 @@
 """Budgets, with what has been used of each in its current period."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from django.contrib import admin
 from django.http import HttpRequest
@@ -61,7 +61,7 @@ class BudgetAdmin(DollarFields, GovernedAdmin):
         for budget in rows:
             budget.use = uses[budget.pk]  # type: ignore[attr-defined]
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Budget | None = None) -> Collection[str]:
+    def get_readonly_fields(self, request: HttpRequest, obj: Budget | None = None) -> tuple[str, ...]:
         return ("used", "tenant") if obj else ()
 
     @column("Tenant", ordering="tenant__name")

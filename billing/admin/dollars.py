@@ -18,7 +18,9 @@ class DollarsField(forms.DecimalField):
     """Takes dollars and gives nano-dollars."""
 
     def __init__(self, **options: Any) -> None:
-        widget = UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal", "prefix": "$", "class": "pcl-dollars", "autocomplete": "off"})
+        widget = UnfoldAdminTextInputWidget(
+            attrs={"inputmode": "decimal", "prefix": "$", "class": "pcl-dollars", "autocomplete": "off"}
+        )
         super().__init__(min_value=0, decimal_places=9, max_digits=19, widget=widget, **options)
 
     def prepare_value(self, value: Any) -> Any:

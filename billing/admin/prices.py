@@ -1,7 +1,7 @@
 """Prices, in dollars per million tokens."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import Exists, OuterRef, QuerySet
@@ -28,7 +28,18 @@ class ProviderFilter(ValueFilter):
 @admin.register(Price)
 class PriceAdmin(DollarFields, GovernedAdmin):
     verbs = Verbs(noun="price", create=prices.add, change=prices.change, remove=prices.remove)
-    list_display = ("model", "provider", "holds", "input", "cached", "written", "output", "per_request", "since", "source")
+    list_display = (
+        "model",
+        "provider",
+        "holds",
+        "input",
+        "cached",
+        "written",
+        "output",
+        "per_request",
+        "since",
+        "source",
+    )
     list_filter = (ProviderFilter,)
     search_fields = ("provider", "model")
     search_help_text = "Provider or model"
@@ -45,7 +56,7 @@ class PriceAdmin(DollarFields, GovernedAdmin):
         ),
         ("Dollars per request", {"fields": ("request_nano",)}),
     )
-    fieldsets = (*add_fieldsets, ("Origin", {"fields": ("source",)}))
+    fieldsets: ClassVar[Any] = (*add_fieldsets, ("Origin", {"fields": ("source",)}))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Price]:
         newer = Price.objects.filter(
@@ -54,7 +65,8 @@ class PriceAdmin(DollarFields, GovernedAdmin):
             valid_from__gt=OuterRef("valid_from"),
             valid_from__lte=timezone.now(),
         )
-        return super().get_queryset(request).annotate(is_replaced=Exists(newer))
+        rows: QuerySet[Price] = super().get_queryset(request).annotate(is_replaced=Exists(newer))
+        return rows
 
     @column("State", label={"In force": "success", "Later": "info", "Replaced": None})
     def holds(self, price: Price) -> str:

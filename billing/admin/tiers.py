@@ -1,6 +1,6 @@
 """Tiers, and which tenant has which."""
 
-from collections.abc import Collection
+from collections.abc import Sequence
 
 from django.contrib import admin
 from django.db.models import Count, QuerySet
@@ -40,9 +40,10 @@ class TierAdmin(GovernedAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Tier]:
-        return super().get_queryset(request).annotate(tenants_count=Count("subscriptions"))
+        rows: QuerySet[Tier] = super().get_queryset(request).annotate(tenants_count=Count("subscriptions"))
+        return rows
 
-    def get_prepopulated_fields(self, request: HttpRequest, obj: Tier | None = None) -> dict[str, tuple[str, ...]]:
+    def get_prepopulated_fields(self, request: HttpRequest, obj: Tier | None = None) -> dict[str, Sequence[str]]:
         return {} if obj else {"slug": ("name",)}
 
     @column("Tier", header=True, ordering="name")
@@ -91,7 +92,7 @@ class SubscriptionAdmin(GovernedAdmin):
     ordering = ("tenant__name",)
     fieldsets = ((None, {"fields": ("tenant", "tier")}),)
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Subscription | None = None) -> Collection[str]:
+    def get_readonly_fields(self, request: HttpRequest, obj: Subscription | None = None) -> tuple[str, ...]:
         return ("tenant",) if obj else ()
 
     @column("Tenant", ordering="tenant__name")

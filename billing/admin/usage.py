@@ -8,14 +8,13 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
-from unfold.contrib.filters.admin import RangeDateTimeFilter
 
 from accounts.admin.keys import ApiKeyAdmin
 from billing import money, selectors
 from billing.models import UsageRecord
 from billing.models.usage import Outcome
 from compliance.admin.base import ReadOnlyAdmin
-from compliance.admin.filters import ReferenceFilter, SinceFilter, ValueFilter, days_ago
+from compliance.admin.filters import ReferenceFilter, SinceFilter, SpanFilter, ValueFilter, days_ago
 from compliance.admin.names import Names
 from compliance.admin.paginator import LimitedPaginator
 from compliance.admin.theme import column
@@ -72,11 +71,22 @@ class AtFilter(SinceFilter):
 
 @admin.register(UsageRecord)
 class UsageRecordAdmin(ReadOnlyAdmin):
-    list_display = ("when", "tenant", "key", "model", "outcome_label", "code", "tokens", "cost", "latency", "first_token")
+    list_display = (
+        "when",
+        "tenant",
+        "key",
+        "model",
+        "outcome_label",
+        "code",
+        "tokens",
+        "cost",
+        "latency",
+        "first_token",
+    )
     list_display_links = ("when",)
     list_filter = (
         AtFilter,
-        ("at", RangeDateTimeFilter),
+        ("at", SpanFilter),
         TenantFilter,
         ApplicationFilter,
         KeyFilter,

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django import forms
 from django.contrib import messages
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
-from django.db import models
+from django.db import DataError, models
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -46,12 +47,19 @@ class Step:
 class PageOfRows(ChangeList):
     """Lets the admin fetch in bulk what the rows of one page show."""
 
+    @property
+    def page(self) -> "_Admin":
+        return cast(_Admin, self.model_admin)
+
     def get_results(self, request: HttpRequest) -> None:
-        super().get_results(request)
+        try:
+            super().get_results(request)
+        except DataError as error:  # a value in the address that no column can hold, such as NUL
+            raise IncorrectLookupParameters(error) from error
         if not self.model_admin.show_full_result_count:
             self.full_result_count = self.result_count  # the heading then does not offer to "show all" of it
         self.result_list: Any = list(self.result_list)
-        self.model_admin.prepare(self.result_list)
+        self.page.prepare(self.result_list)
 
 
 class _Admin(ModelAdmin):
@@ -81,7 +89,7 @@ class _Admin(ModelAdmin):
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponseRedirect:
         """What happened to the row, in the audit log."""
-        query = urlencode({"target_kind": self.opts.model_name, "target_id": object_id})
+        query = urlencode({"target_kind": str(self.opts.model_name), "target_id": object_id})
         return HttpResponseRedirect(f"{reverse('admin:compliance_auditevent_changelist')}?{query}")
 
 

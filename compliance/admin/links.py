@@ -8,13 +8,13 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
 
-def list_url(table: str, **filters: object) -> str:
+def list_url(table: str, **filters: str | int) -> str:
     """The address of a list, e.g. of `accounts_apikey`, filtered."""
     url = reverse(f"admin:{table}_changelist")
     return f"{url}?{urlencode(filters)}" if filters else url
 
 
-def add_url(table: str, **initial: object) -> str:
+def add_url(table: str, **initial: str | int) -> str:
     """The address of a form that adds a row, with fields filled in."""
     return f"{reverse(f'admin:{table}_add')}?{urlencode(initial)}"
 

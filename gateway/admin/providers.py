@@ -1,6 +1,7 @@
 """Providers and what they are called with."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
@@ -45,17 +46,17 @@ class ProviderAdmin(GovernedAdmin):
         ("Protocol", {"fields": ("output_limit_field",)}),
         ("Timeouts, in milliseconds", {"fields": ("connect_timeout_ms", "read_timeout_ms", "total_timeout_ms")}),
     )
-    fieldsets = (
+    fieldsets: ClassVar[Any] = (
         add_fieldsets[0],
         ("Credential", {"fields": ("stored_credential", "credential")}),
         *add_fieldsets[2:],
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Provider]:
-        rows = super().get_queryset(request).select_related("credential")
-        return rows.annotate(ways=Count("deployments"))
+        rows: QuerySet[Provider] = super().get_queryset(request).annotate(ways=Count("deployments"))
+        return rows
 
-    def get_prepopulated_fields(self, request: HttpRequest, obj: Any = None) -> dict[str, tuple[str, ...]]:
+    def get_prepopulated_fields(self, request: HttpRequest, obj: Any = None) -> dict[str, Sequence[str]]:
         return {} if obj else {"slug": ("name",)}
 
     def create_row(self, request: HttpRequest, row: Provider, form: ProviderForm) -> None:

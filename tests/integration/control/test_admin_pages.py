@@ -1,0 +1,174 @@
+"""Every page of the admin answers, with rows and without, whatever is asked of it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.db import models
+from django.test import Client
+from django.urls import reverse
+
+from accounts.actions import groups, members
+from accounts.models import ApiKey, Membership, Tenant
+from compliance.admin.base import ReadOnlyAdmin
+from tests.factories import THE_SYSTEM, a_budget, a_key, a_model, a_provider, a_tenant
+from tests.factories.control import a_refusal, a_usage_record, an_admin
+
+pytestmark = pytest.mark.django_db(databases=["default", "ledger"])
+
+TABLES = sorted(admin.site._registry, key=lambda model: str(model._meta.label))
+IDS = [model._meta.label for model in TABLES]
+every_table = pytest.mark.parametrize("table", TABLES, ids=IDS)
+
+
+@pytest.fixture
+def browser(client: Client) -> Client:
+    client.force_login(an_admin())
+    return client
+
+
+@pytest.fixture
+def rows() -> ApiKey:
+    """A row of every table."""
+    from django.contrib.auth.models import Group
+
+    key, _ = a_key()
+    a_budget(key.tenant)
+    a_budget(key.tenant, application=key.application, period="total")
+    a_model(a_provider("http://127.0.0.1:9/v1", credential="sk-0123456789abcdef"))
+    members.add(membership=Membership(tenant=key.tenant, user=an_admin()), by=THE_SYSTEM)
+    groups.add(group=Group(name="Auditors"), permissions=[], by=THE_SYSTEM)
+    a_usage_record(key)
+    a_refusal(key, requests=7)
+    return key
+
+
+def url(table: type[models.Model], page: str, *args: Any) -> str:
+    return reverse(f"admin:{table._meta.app_label}_{table._meta.model_name}_{page}", args=args)
+
+
+def test_it_works(browser: Client, rows: ApiKey) -> None:
+    assert browser.get("/admin/").status_code == 200
+
+
+def test_the_root_leads_to_the_admin(client: Client) -> None:
+    assert client.get("/")["Location"] == "/admin/"
+
+
+@every_table
+def test_a_list_shows_its_rows(table: type[models.Model], browser: Client, rows: ApiKey) -> None:
+    response = browser.get(url(table, "changelist"))
+    assert response.status_code == 200
+    assert table._default_manager.count() > 0
+    assert "No results found" not in response.content.decode()
+
+
+@every_table
+def test_an_empty_list_answers(table: type[models.Model], browser: Client) -> None:
+    assert browser.get(url(table, "changelist")).status_code == 200
+
+
+@every_table
+@pytest.mark.parametrize("text", ["acme", "%", "'; --", "0", "\x00", "9" * 40, "🦊"], ids=repr)
+def test_any_search_answers(table: type[models.Model], text: str, browser: Client, rows: ApiKey) -> None:
+    assert browser.get(url(table, "changelist"), {"q": text}).status_code == 200
+
+
+@every_table
+def test_every_filter_answers(table: type[models.Model], browser: Client, rows: ApiKey) -> None:
+    page = browser.get(url(table, "changelist"))
+    for each in page.context["cl"].filter_specs:
+        for name in each.expected_parameters():
+            for value in ("1", "nonsense", "", "\x00", "9" * 30):
+                response = browser.get(url(table, "changelist"), {str(name): value}, follow=True)
+                assert response.status_code == 200, (name, value)
+
+
+@every_table
+def test_a_row_has_a_page(table: type[models.Model], browser: Client, rows: ApiKey) -> None:
+    row = table._default_manager.order_by("pk").last()
+    assert row is not None
+    assert browser.get(url(table, "change", row.pk)).status_code == 200
+
+
+@every_table
+def test_a_row_that_is_not_there_answers(table: type[models.Model], browser: Client) -> None:
+    for key in ("999999", "nonsense", "9" * 40):
+        assert browser.get(url(table, "change", key), follow=True).status_code in (200, 404)
+
+
+@every_table
+def test_the_form_for_a_new_row(table: type[models.Model], browser: Client, rows: ApiKey) -> None:
+    expected = 403 if isinstance(admin.site._registry[table], ReadOnlyAdmin) else 200
+    assert browser.get(url(table, "add")).status_code == expected
+
+
+@every_table
+def test_an_empty_form_is_refused_in_words(table: type[models.Model], browser: Client, rows: ApiKey) -> None:
+    if isinstance(admin.site._registry[table], ReadOnlyAdmin):
+        return
+    response = browser.post(url(table, "add"), _management_form())
+    assert response.status_code == 200
+    assert "required" in response.content.decode()
+
+
+@every_table
+def test_the_history_is_the_audit_log(table: type[models.Model], browser: Client, rows: ApiKey) -> None:
+    row = table._default_manager.order_by("pk").last()
+    assert row is not None
+    response = browser.get(url(table, "history", row.pk), follow=True)
+    assert response.status_code == 200
+    assert response.resolver_match.url_name == "compliance_auditevent_changelist"
+
+
+@pytest.mark.parametrize("path", ["/admin/accounts/", "/admin/search/?s=te", "/admin/password_change/"])
+def test_other_pages_answer(path: str, browser: Client, rows: ApiKey) -> None:
+    assert browser.get(path).status_code == 200
+
+
+@every_table
+def test_lists_need_a_fixed_number_of_queries(
+    table: type[models.Model], browser: Client, rows: ApiKey, django_assert_max_num_queries: Callable[..., Any]
+) -> None:
+    """Whatever a row shows is fetched for the whole page at once."""
+    for _ in range(4):
+        key, _text = a_key()
+        a_budget(key.tenant, api_key=key)
+        a_usage_record(key)
+        a_model(a_provider("http://127.0.0.1:9/v1"))
+        members.add(membership=Membership(tenant=key.tenant, user=an_admin()), by=THE_SYSTEM)
+    with django_assert_max_num_queries(20):
+        browser.get(url(table, "changelist"))
+
+
+@every_table
+def test_staff_without_permissions_see_nothing(table: type[models.Model], client: Client, rows: ApiKey) -> None:
+    client.force_login(an_admin(is_superuser=False))
+    assert client.get(url(table, "changelist")).status_code == 403
+    assert client.get("/admin/").status_code == 200
+
+
+@every_table
+def test_names_are_escaped(table: type[models.Model], browser: Client) -> None:
+    """Whoever names a tenant, an application, a key or a budget cannot run code in an administrator's browser."""
+    attack = "<script>alert(1)</script><img src=x onerror=alert(1)>"
+    tenant = a_tenant()
+    Tenant.objects.filter(pk=tenant.pk).update(name=attack)
+    key, _ = a_key(tenant=tenant)
+    ApiKey.objects.filter(pk=key.pk).update(name=attack)
+    tenant.applications.update(name=attack)
+    a_budget(tenant, name=attack)
+    a_usage_record(key, model=attack)
+    a_refusal(key, code="<b>code</b>")
+    row = table._default_manager.order_by("pk").last()
+    pages = ["/admin/", url(table, "changelist"), *([url(table, "change", row.pk)] if row else [])]
+    for page in pages:
+        text = browser.get(page).content.decode()
+        assert "<script>alert" not in text
+        assert "<img src=x" not in text
+        assert "<b>code" not in text
+
+
+def _management_form() -> dict[str, str]:
+    return {"deployments-TOTAL_FORMS": "0", "deployments-INITIAL_FORMS": "0"}
