@@ -29,7 +29,7 @@ def options(folder: Path) -> dict[str, Any]:
 
 
 class Channel(filesystem.Channel):
-    def _put(self, queue: str, payload: dict[str, Any], **kwargs: Any) -> None:
+    def _put(self, queue: str, payload: dict[str, Any], **_: Any) -> None:  # type: ignore[override]  # as its base
         # Taken in the order of their names: by wall clock, because a monotonic one starts anew with the machine.
         name = f"{time.time_ns()}_{uuid.uuid4()}.{queue}.msg"
         unfinished = Path(self.control_folder) / f"{name}.part"

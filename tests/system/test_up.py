@@ -95,7 +95,7 @@ class Up:
 
     def programs(self) -> list[psutil.Process]:
         """All that it started, with what those started, and the database."""
-        programs = psutil.Process(self.process.pid).children(recursive=True)
+        programs: list[psutil.Process] = psutil.Process(self.process.pid).children(recursive=True)
         if self._postmaster.exists():
             programs.append(psutil.Process(int(self._postmaster.read_text().partition("\n")[0])))
         return programs

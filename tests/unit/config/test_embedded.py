@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,7 @@ def test_a_socket_lives_with_the_data_unless_its_path_were_too_long(
     short, long = tmp_path / "a b", tmp_path / ("x" * 100)
     for folder in (short, long):
         folder.mkdir()
-    monkeypatch.setattr(embedded.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
     assert embedded._socket_dir(short) == short
     elsewhere = embedded._socket_dir(long)
     assert elsewhere.parent == tmp_path
