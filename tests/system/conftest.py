@@ -4,7 +4,9 @@ Rows are committed, or other processes would not see them; every test makes a te
 meets another's.
 """
 
+import itertools
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +18,7 @@ from tests.system.clients import Caller, a_caller
 from tests.system.processes import Gateway, Sandbox, Server, closing_all
 
 _running: list[Server] = []
+_numbers = itertools.count(2)
 
 
 class StartGateway(Protocol):
@@ -58,10 +61,23 @@ def gateway(databases: None, logs: Path) -> Iterator[Gateway]:
 @pytest.fixture
 def start_gateway(databases: None, logs: Path) -> Iterator[StartGateway]:
     """Starts further gateways on the same databases, with `environment` on top; they end with the test."""
+    with _starting(logs) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def start_gateway_for_module(databases: None, logs: Path) -> Iterator[StartGateway]:
+    """As `start_gateway`, but they end with the module."""
+    with _starting(logs) as start:
+        yield start
+
+
+@contextmanager
+def _starting(logs: Path) -> Iterator[StartGateway]:
     started: list[Server] = []
 
     def start(*, wait: bool = True, **environment: str) -> Gateway:
-        gateway = Gateway(logs / f"gateway-{len(list(logs.iterdir()))}.log", wait=wait, **environment)
+        gateway = Gateway(logs / f"gateway-{next(_numbers)}.log", wait=wait, **environment)
         started.append(gateway)
         _running.append(gateway)
         return gateway
