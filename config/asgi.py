@@ -19,9 +19,12 @@ import structlog  # noqa: E402 - after Django has configured logging
 from django.conf import settings  # noqa: E402
 from django.db import connections  # noqa: E402
 
+from gateway import memory  # noqa: E402
 from gateway.http.asgi import DataPlane  # noqa: E402
 from gateway.http.problems import status_of  # noqa: E402
 from gateway.plane import Plane  # noqa: E402
+from gateway.stages.settle import ESTIMATED_WITH  # noqa: E402
+from gateway.tokens import tokenizer  # noqa: E402
 
 log = structlog.get_logger("config.asgi")
 
@@ -58,9 +61,11 @@ async def _live(receive: Any, send: Any) -> None:
 async def open_plane() -> Plane:
     """Connects the data plane to its databases, and begins to serve."""
     main, ledger = await asyncio.to_thread(lambda: (libpq_params("default"), libpq_params("ledger")))
+    await asyncio.to_thread(tokenizer, ESTIMATED_WITH)  # or the first request would wait for it
     plane = Plane.make(main=main, ledger=ledger, listen=settings.POLICY_NOTIFICATIONS, status_of=status_of)
     plane.start()
     _data_plane.plane = plane
+    memory.settle_in()
     _drain_on_sigterm(plane)
     return plane
 
