@@ -57,6 +57,13 @@ def _record(exchange: Exchange) -> dict[str, object]:
         "reasoning_tokens": tokens.reasoning,
         "estimated": exchange.estimated,
         "latency_ms": int((time.perf_counter() - exchange.started) * 1000),
-        "first_token_ms": int((exchange.answered_at - exchange.started) * 1000) if exchange.answered_at else None,
+        "first_token_ms": _first_token_ms(exchange),
         "overhead_us": int(exchange.overhead_s * 1e6),
     }
+
+
+def _first_token_ms(exchange: Exchange) -> int | None:
+    """Of a stream: how long its client waited for the first piece."""
+    if exchange.answered_at is None or not exchange.streamed:
+        return None
+    return int((exchange.answered_at - exchange.started) * 1000)
