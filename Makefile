@@ -43,7 +43,7 @@ migrations: install-dev ## models without a migration
 
 templates: install-dev ## format of the templates
 	@echo "── templates"
-	@$(TEMPLATES) -exec $(BIN)/python -m djade --check --target-version 5.2 {} +
+	@$(TEMPLATES) -exec $(BIN)/djade --check --target-version 5.2 {} +
 
 tests: install-dev ## the tests alone, on WORKERS processes
 	@echo "── tests"
@@ -52,7 +52,7 @@ tests: install-dev ## the tests alone, on WORKERS processes
 format: install-dev ## put code and templates into shape
 	@$(BIN)/python -m ruff check --fix .
 	@$(BIN)/python -m ruff format .
-	@$(TEMPLATES) -exec $(BIN)/python -m djade --target-version 5.2 {} +
+	@$(TEMPLATES) -exec $(BIN)/djade --target-version 5.2 {} +
 
 bench: install-dev ## measure the gateway against a raw forwarder
 	@$(BIN)/python -m benchmarks

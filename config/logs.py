@@ -12,9 +12,13 @@ import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 ALLOWED = frozenset(
-    "event level logger timestamp request_id tenant tenant_id key_id application_id model deployment status outcome "
-    "code latency_ms overhead_ms first_token_ms input_tokens output_tokens cost_nano estimated method path peer "
-    "count seconds task error exception alias port scope attempt requests".split()
+    {
+        *("event", "level", "logger", "timestamp", "request_id", "method", "path", "peer", "port"),
+        *("tenant", "tenant_id", "key_id", "application_id", "model", "deployment", "scope", "attempt"),
+        *("status", "outcome", "code", "latency_ms", "overhead_ms", "first_token_ms"),
+        *("input_tokens", "output_tokens", "cost_nano", "estimated", "requests"),
+        *("count", "seconds", "task", "alias", "error", "exception"),
+    }
 )
 
 
