@@ -134,8 +134,9 @@ def _is_alive(data_dir: Path) -> bool:
     import psutil
 
     try:
-        pid = int((data_dir / "postmaster.pid").read_text().partition("\n")[0])
-        return bool(psutil.Process(pid).name().startswith("postgres"))
+        process = psutil.Process(int((data_dir / "postmaster.pid").read_text().partition("\n")[0]))
+        # In a container nobody may be there to bury the dead.
+        return process.status() != psutil.STATUS_ZOMBIE and process.name().startswith("postgres")
     except (FileNotFoundError, psutil.NoSuchProcess):
         return False
 
