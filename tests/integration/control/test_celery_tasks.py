@@ -52,15 +52,18 @@ def a_hold(*, expired: bool, cost_nano: int = 1) -> uuid.UUID:
     request_id, now = uuid.uuid4(), datetime.now(UTC)
     expires_at = now + timedelta(minutes=-1 if expired else 10)
     context = json.dumps({"model": "sandbox-small"})
-    values = [str(request_id), cost_nano, (now - timedelta(hours=1)).isoformat(), expires_at.isoformat(), context]
     run(
         "INSERT INTO hold (request_id, tenant_id, cost_nano, tokens, admitted_at, expires_at, meter_ids, kinds, marks,"
         " context) VALUES (%s, 1, %s, 0, %s, %s, '{}', '{}', '{}', %s)",
-        values,
+        str(request_id),
+        cost_nano,
+        (now - timedelta(hours=1)).isoformat(),
+        expires_at.isoformat(),
+        context,
     )
     return request_id
 
 
-def run(statement: str, values: list[str | int] | None = None) -> None:
+def run(statement: str, *values: str | int) -> None:
     with connections["ledger"].cursor() as cursor:
         cursor.execute(statement, values)
