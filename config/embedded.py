@@ -136,7 +136,7 @@ def _is_alive(data_dir: Path) -> bool:
     try:
         process = psutil.Process(int((data_dir / "postmaster.pid").read_text().partition("\n")[0]))
         # In a container nobody may be there to bury the dead.
-        return process.status() != psutil.STATUS_ZOMBIE and process.name().startswith("postgres")
+        return bool(process.status() != psutil.STATUS_ZOMBIE and process.name().startswith("postgres"))
     except (FileNotFoundError, psutil.NoSuchProcess):
         return False
 
