@@ -13,8 +13,12 @@ T = TypeVar("T")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 # How one can look in a JSON text: escaped, or as itself. Finds too much rather than too little.
 _SUSPECT = re.compile(rb"\\u00[0189]|\\u007[fF]|\\[bf]|\x7f|\xc2[\x80-\x9f]")
+_MISSING = re.compile(r"missing required field `([^`]+)`")
 _AT = re.compile(r" - at `(?:key in )?\$\.?(.*)`$")
 _decode = msgspec.json.Decoder().decode
+
+NESTED_MOST = 200
+"""Levels of arrays and objects. What reads or writes the body later on does so recursively, on Python's stack."""
 
 
 def parse(body: bytes) -> dict[str, Any]:
@@ -31,6 +35,8 @@ def parse(body: bytes) -> dict[str, Any]:
         raise InvalidRequest("The body is nested too deeply.") from error
     if not isinstance(value, dict):
         raise InvalidRequest("The body must be a JSON object.")
+    if body.count(b"{") + body.count(b"[") > NESTED_MOST and _is_deep(value):
+        raise InvalidRequest(f"The body is nested too deeply; at most {NESTED_MOST} levels are read.")
     return _without_control(value) if _SUSPECT.search(body) else value
 
 
@@ -45,17 +51,27 @@ def typed(payload: dict[str, Any], shape: type[T]) -> T:
     except msgspec.ValidationError as error:
         text = str(error)
         at = _AT.search(text)
-        param = at[1] if at else _missing(text)
+        param = _param(text, at[1] if at else "")
         reason = text[: at.start()] if at else text
         raise InvalidRequest(
             f"Invalid value for '{param}': {reason}." if param else f"{reason}.", param=param
         ) from error
 
 
-def _missing(text: str) -> str | None:
-    """The field that msgspec found missing at the top level, where it names no place."""
-    found = re.search(r"missing required field `([^`]+)`", text)
-    return found[1] if found else None
+def _param(text: str, at: str) -> str | None:
+    """The field that msgspec's `text` is about; where one is missing, `at` is only the object that misses it."""
+    missing = _MISSING.search(text)
+    return ".".join(filter(None, [at.removesuffix("[...]"), missing[1] if missing else ""])) or None
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(NESTED_MOST):
+        groups = (item.values() if isinstance(item, dict) else item for item in level)
+        level = [inner for group in groups for inner in group if isinstance(inner, dict | list)]
+        if not level:
+            return False
+    return True
 
 
 def _without_control(value: Any) -> Any:
