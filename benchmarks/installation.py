@@ -1,7 +1,4 @@
-"""A whole installation for one run, in a temporary folder: databases, tenant, upstreams, gateway and forwarder.
-
-Import it only when `environment` has been applied: settings are read at import.
-"""
+"""A whole installation for one run, in a temporary folder: databases, tenant, upstreams, gateway and forwarder."""
 
 import http.client
 import time
@@ -17,13 +14,11 @@ from django.core.management import call_command
 from django.db import connections
 
 from benchmarks import forwarder
+from benchmarks.scenarios import FAST, PACED
 from config import embedded, programs, supervisor
 from config.supervisor import Program, Running, Supervisor
 
 READY_WITHIN_S = 60
-FAST, PACED = "sandbox-small", "sandbox-large"
-"""Models, each with an upstream of its own: one answers at once, one at the pace that a request asks for."""
-
 Step = Callable[[str], None]
 
 
@@ -113,20 +108,24 @@ def _start_upstream(owner: Supervisor, model: str, port: int) -> None:
 
 
 def _start_gateway(owner: Supervisor, key: str) -> Server:
-    running = _start(owner, programs.server(), port=settings.PORT)
-    owner.wait_until(lambda: _is_ready(settings.PORT), timeout_s=READY_WITHIN_S)
+    port = supervisor.free_port()
+    running = _start(owner, _served("gateway", port, application="config.asgi:application"), port=port)
+    owner.wait_until(lambda: _is_ready(port), timeout_s=READY_WITHIN_S)
     paths = dict.fromkeys((FAST, PACED), "/v1/chat/completions")
-    return Server(name="gateway", port=settings.PORT, pid=running.process.pid, paths=paths, authorization=key)
+    return Server(name="gateway", port=port, pid=running.process.pid, paths=paths, authorization=key)
 
 
 def _start_forwarder(owner: Supervisor) -> Server:
-    """Under the very options that the gateway is served with."""
     port = supervisor.free_port()
-    program = programs.server()
-    command = (*program.command[:-1], "--port", str(port), "benchmarks.forwarder:application")
-    running = _start(owner, replace(program, name="forwarder", command=command), port=port)
+    running = _start(owner, _served("forwarder", port, application="benchmarks.forwarder:application"), port=port)
     paths = {model: f"/{model}" for model in (FAST, PACED)}
     return Server(name="forwarder", port=port, pid=running.process.pid, paths=paths, authorization="none")
+
+
+def _served(name: str, port: int, *, application: str) -> Program:
+    """Both are served with the very options that an installation has."""
+    program = programs.server()
+    return replace(program, name=name, command=(*program.command[:-1], "--port", str(port), application))
 
 
 def _start(owner: Supervisor, program: Program, *, port: int) -> Running:

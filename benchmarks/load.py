@@ -15,7 +15,7 @@ from typing import cast
 import msgspec
 import uvloop
 
-PATIENCE_S = 5
+PATIENCE_S = 60
 """How much longer than planned everything may take before it counts as stuck."""
 
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)

@@ -14,7 +14,7 @@ from benchmarks.load import Plan, Tally
 from benchmarks.outcome import Memory, Result, Round
 from benchmarks.scenarios import OPEN_STREAMS, WHOLE, Scenario
 
-MIB = 2**20
+MEGABYTE = 10**6
 
 
 class BenchmarkFailed(Exception):
@@ -40,14 +40,14 @@ def memory(installation: Installation, *, step: Callable[[str], None]) -> Memory
     gateway = installation.gateway
     for what in (WHOLE, OPEN_STREAMS):
         _answer(gateway.port, gateway.paths[what.model], gateway.authorization, _brief(what))
-    at_rest = rss_mib(gateway)
+    at_rest = rss_mb(gateway)
     plan = _plan(OPEN_STREAMS, gateway, expected=0, seconds=0)
     with _load(msgspec.structs.replace(plan, hold=True)):
-        return Memory(at_rest_mib=at_rest, with_streams_mib=rss_mib(gateway))
+        return Memory(at_rest_mb=at_rest, with_streams_mb=rss_mb(gateway))
 
 
-def rss_mib(server: Server) -> float:
-    return processes.largest_rss_bytes(server.pid) / MIB
+def rss_mb(server: Server) -> float:
+    return processes.largest_rss_bytes(server.pid) / MEGABYTE
 
 
 def _round(installation: Installation, server: Server, plan: Plan) -> Round:

@@ -36,10 +36,10 @@ class Result:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """Resident memory of the gateway's process, in MiB."""
+    """Resident memory of the gateway's process, in MB."""
 
-    at_rest_mib: float
-    with_streams_mib: float
+    at_rest_mb: float
+    with_streams_mb: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,5 +48,5 @@ class Outcome:
 
     about: dict[str, str]
     memory: Memory
-    after_load_mib: float
+    after_load_mb: float
     results: list[Result]

@@ -10,8 +10,8 @@ from benchmarks.scenarios import STREAMS, WHOLE
 MOST_RATIO = 4.0
 MOST_REQUEST_US = 600.0
 MOST_CHUNK_US = 60.0
-MOST_REST_MIB = 150.0
-MOST_STREAMS_MIB = 250.0
+MOST_REST_MB = 150.0
+MOST_STREAMS_MB = 250.0
 
 _COLUMNS = ("per second", "p50 ms", "p99 ms", "first p50", "first p99", "CPU µs", "PostgreSQL µs")
 
@@ -53,9 +53,9 @@ def limits(outcome: Outcome) -> list[Limit]:
         if result.scenario == STREAMS:
             found.append(_cpu("CPU per chunk of the gateway", cpu_us, MOST_CHUNK_US))
     memory = outcome.memory
-    found.append(Limit(what="memory of the gateway at rest", value=memory.at_rest_mib, most=MOST_REST_MIB, unit="MiB"))
+    found.append(Limit(what="memory of the gateway at rest", value=memory.at_rest_mb, most=MOST_REST_MB, unit="MB"))
     found.append(
-        Limit(what="memory with 300 open streams", value=memory.with_streams_mib, most=MOST_STREAMS_MIB, unit="MiB")
+        Limit(what="memory with 300 open streams", value=memory.with_streams_mb, most=MOST_STREAMS_MB, unit="MB")
     )
     return found
 
@@ -66,7 +66,7 @@ def _cpu(what: str, value: float, most: float) -> Limit:
 
 def text(outcome: Outcome, found: list[Limit], *, strict: bool) -> str:
     about = "\n".join(f"{name:<12}{value}" for name, value in outcome.about.items())
-    after = f"memory of the gateway after all this: {outcome.after_load_mib:.0f} MiB"
+    after = f"memory of the gateway after all this: {outcome.after_load_mb:.0f} MB"
     return f"{about}\n\n{_table(outcome.results)}\n\n{after}\n\n{_verdicts(found, strict=strict)}"
 
 

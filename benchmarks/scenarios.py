@@ -3,7 +3,8 @@
 import json
 from dataclasses import dataclass
 
-from benchmarks.installation import FAST, PACED
+FAST, PACED = "sandbox-small", "sandbox-large"
+"""Models, each with an upstream of its own: one answers at once, one at the pace that a request asks for."""
 
 MESSAGES = [
     {"role": "system", "content": "You are a helpful assistant. Answer briefly and name your sources."},
@@ -62,8 +63,8 @@ def _streams(
 
 
 WHOLE = _whole(32, quick=True)
-PACE_MS = 20
-STREAMS = _streams("streams", "200 streams, a chunk each 20 ms", model=PACED, connections=200, chunk_ms=PACE_MS)
+PACE_MS = 40
+STREAMS = _streams("streams", f"200 streams, a chunk each {PACE_MS} ms", model=PACED, connections=200, chunk_ms=PACE_MS)
 AT_ONCE = _streams("streams-at-once", "200 streams, chunks at once", model=FAST, connections=200)
 ALL = (WHOLE, _whole(1, quick=False), _whole(128, quick=False), STREAMS, AT_ONCE)
 
