@@ -49,6 +49,12 @@ def meters_of(tenant: Tenant) -> dict[str, tuple[int, int, int]]:
     return {name: tuple(values) for name, *values in rows}  # type: ignore[misc]
 
 
+def expire_holds_of(tenant: Tenant) -> None:
+    """Lets the leases of a tenant's holds run out, and sweeps."""
+    _query("UPDATE hold SET expires_at = now() - interval '1 second' WHERE tenant_id = %s RETURNING 1", tenant.pk)
+    _query("SELECT sweep(1000)")
+
+
 def _query(statement: str, *values: Any) -> list[tuple[Any, ...]]:
     with connections["ledger"].cursor() as cursor:
         cursor.execute(statement, values)

@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
+import psutil
+
 from config.asgi import libpq_params
 from config.env import BASE_DIR
 
@@ -172,12 +174,10 @@ class Gateway(Server):
         except OSError:
             return False
 
-    def backend_pids(self) -> set[int]:
-        """Process ids of this gateway's database connections' client ends: the server and its workers."""
-        import psutil
-
+    def pids(self) -> list[int]:
+        """The server and its workers."""
         parent = psutil.Process(self.process.pid)
-        return {parent.pid, *(child.pid for child in parent.children(recursive=True))}
+        return [parent.pid, *(child.pid for child in parent.children(recursive=True))]
 
 
 def _alive(server: Server) -> None:
