@@ -5,26 +5,16 @@ a quiet gateway answers at once, and a busy one writes each meter once per batch
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import msgspec
 import psycopg
-import structlog
 
 from billing.contracts import MeterSpec
+from gateway.batches import Batcher, Caller, Params
 from gateway.errors import Unavailable
-
-BATCH_MOST = 256
-CALL_TIMEOUT_S = 5.0
-RETRY_S = 0.25
-
-log = structlog.get_logger("gateway.ledger")
-
-Params = Mapping[str, Any]
-Item = TypeVar("Item")
-Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +58,9 @@ class Ledger:
     """Admits, settles and notes refusals. `start` it in the event loop that uses it, and `close` it last."""
 
     def __init__(self, connection_params: Params) -> None:
-        self._admissions = _Batcher(_Caller(connection_params, _admit), keep=False)
-        self._settlements = _Batcher(_Caller(connection_params, _settle), keep=True)
-        self._notes = _Batcher(_Caller(connection_params, _note), keep=True)
+        self._admissions = Batcher(Caller(connection_params, _admit), keep=False)
+        self._settlements = Batcher(Caller(connection_params, _settle), keep=True)
+        self._notes = Batcher(Caller(connection_params, _note), keep=True)
 
     def start(self) -> None:
         self._admissions.start()
@@ -130,129 +120,6 @@ class Ledger:
         """Nothing was sent for it: if it holds something, that costs nothing. Unknown to the ledger, it is ignored."""
         record = {**admission.context, "input_tokens": 0, "output_tokens": 0, **ended}
         self.settle(Settlement(request_id=admission.request_id, cost_nano=0, tokens=0, record=record))
-
-
-class _Caller(Generic[Item, Answer]):
-    """One dedicated connection and the function that is called over it."""
-
-    def __init__(
-        self,
-        params: Params,
-        call: Callable[[psycopg.AsyncConnection[Any], list[Item]], Awaitable[list[Answer]]],
-    ) -> None:
-        self._params = params
-        self._call = call
-        self._connection: psycopg.AsyncConnection[Any] | None = None
-
-    async def __call__(self, items: list[Item]) -> list[Answer]:
-        try:
-            async with asyncio.timeout(CALL_TIMEOUT_S):
-                return await self._call(await self._connected(), items)
-        except TimeoutError as error:
-            await self.disconnect()
-            raise psycopg.OperationalError("the ledger did not answer in time") from error
-        except (psycopg.OperationalError, psycopg.InterfaceError):
-            await self.disconnect()
-            raise
-
-    async def _connected(self) -> psycopg.AsyncConnection[Any]:
-        if self._connection is None or self._connection.closed:
-            self._connection = await psycopg.AsyncConnection.connect(
-                **self._params, autocommit=True, prepare_threshold=0
-            )
-        return self._connection
-
-    async def disconnect(self) -> None:
-        if self._connection is not None:
-            await self._connection.close()
-            self._connection = None
-
-
-class _Batcher(Generic[Item, Answer]):
-    """Collects items while a batch is under way. With `keep`, items whose batch failed are tried again."""
-
-    def __init__(self, call: _Caller[Item, Answer], *, keep: bool) -> None:
-        self._call = call
-        self._keep = keep
-        self._waiting: list[tuple[Item, asyncio.Future[Answer]]] = []
-        self._arrived = asyncio.Event()
-        self._idle = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-
-    def __len__(self) -> int:
-        return len(self._waiting)
-
-    def start(self) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._run())
-
-    def submit(self, item: Item) -> "asyncio.Future[Answer]":
-        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._waiting.append((item, future))
-        self._arrived.set()
-        return future
-
-    async def close(self, *, within_s: float) -> None:
-        try:
-            async with asyncio.timeout(within_s):
-                await self._drained()
-        except TimeoutError:
-            log.error("ledger backlog left behind", count=len(self._waiting))
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-        await self._call.disconnect()
-
-    async def _drained(self) -> None:
-        while self._waiting or not self._idle.is_set():
-            self._arrived.set()
-            self._idle.clear()
-            await self._idle.wait()
-
-    async def _run(self) -> None:
-        while True:
-            if not self._waiting:
-                self._arrived.clear()
-                self._idle.set()
-                await self._arrived.wait()
-            self._idle.clear()
-            batch, self._waiting = self._waiting[:BATCH_MOST], self._waiting[BATCH_MOST:]
-            await self._deliver(batch)
-
-    async def _deliver(self, batch: "list[tuple[Item, asyncio.Future[Answer]]]") -> None:
-        try:
-            answers = await self._call([item for item, _ in batch])
-        except (psycopg.OperationalError, psycopg.InterfaceError, OSError) as error:
-            await self._unreachable(batch, error)
-        except psycopg.Error as error:
-            await self._unacceptable(batch, error)
-        else:
-            for (_, future), answer in zip(batch, answers, strict=True):
-                if not future.done():
-                    future.set_result(answer)
-
-    async def _unreachable(self, batch: "list[tuple[Item, asyncio.Future[Answer]]]", error: Exception) -> None:
-        log.warning("ledger unreachable", error=type(error).__name__, count=len(batch))
-        if self._keep:
-            self._waiting = batch + self._waiting
-            await asyncio.sleep(RETRY_S)
-        else:
-            _fail(batch, psycopg.OperationalError(str(error)))
-
-    async def _unacceptable(self, batch: "list[tuple[Item, asyncio.Future[Answer]]]", error: psycopg.Error) -> None:
-        """One item that the ledger does not take must not take the others with it: each goes alone."""
-        if len(batch) == 1:
-            log.error("ledger refused an item", error=type(error).__name__)
-            _fail(batch, error)
-            return
-        for entry in batch:
-            await self._deliver([entry])
-
-
-def _fail(batch: "list[tuple[Any, asyncio.Future[Any]]]", error: Exception) -> None:
-    for _, future in batch:
-        if not future.done():
-            future.set_exception(error)
-            future.exception()  # seen: not every caller waits for its settlement
 
 
 # --- what is sent and what comes back ------------------------------------------------------------------------------
