@@ -125,7 +125,7 @@ DATABASE_ROUTERS = ["config.routers.LedgerRouter"]
 CACHES = {
     "default": env.cache_url("CACHE_URL")
     if env.str("CACHE_URL", default="")
-    else {"BACKEND": "config.cache.PostgresCache", "LOCATION": "django_cache"}
+    else {"BACKEND": "config.cache.PostgresCache", "LOCATION": "django_cache", "OPTIONS": {"MAX_ENTRIES": 10_000}}
 }
 SILENCED_SYSTEM_CHECKS = ["django_ratelimit.W001"]  # config.cache has the atomic increment that it asks for
 

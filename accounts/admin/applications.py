@@ -36,6 +36,7 @@ class ApplicationAdmin(GovernedAdmin):
         ),
     }
     actions_detail = ("suspend", "resume")
+    empty_hint = "Add one for each program of a tenant; keys are issued to applications."
     list_display = ("named", "tenant_name", "state", "active_keys", "created")
     list_filter = (("tenant", RelatedDropdownFilter), ("status", ChoicesDropdownFilter))
     list_select_related = ("tenant",)

@@ -55,6 +55,7 @@ class ApiKeyAdmin(GovernedAdmin):
         ),
     }
     actions_detail = ("suspend", "resume", "revoke")
+    empty_hint = "Issue one to an application; its secret is shown once."
     form = ChangeKeyForm
     list_display = ("named", "application_name", "environment", "state", "expiry", "last_use", "created")
     list_filter = (

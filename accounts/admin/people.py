@@ -144,6 +144,7 @@ class UserAdmin(GovernedAdmin):
 @admin.register(Membership)
 class MembershipAdmin(GovernedAdmin):
     verbs = Verbs(noun="membership", create=members.add, change=members.change, remove=members.remove)
+    empty_hint = "Say here what a user is to a tenant."
     list_display = ("person", "tenant_name", "part", "since")
     list_filter = (("tenant", RelatedDropdownFilter), ("user", RelatedDropdownFilter), ("role", ChoicesDropdownFilter))
     list_select_related = ("tenant", "user")
@@ -176,6 +177,7 @@ class MembershipAdmin(GovernedAdmin):
 class GroupAdmin(GovernedAdmin):
     verbs = Verbs(noun="group", create=groups.add, change=groups.change, remove=groups.remove)
     form = GroupForm
+    empty_hint = "A group gives permissions to users who are no superusers."
     list_display = ("name", "members", "permissions_count")
     search_fields = ("name",)
     ordering = ("name",)

@@ -45,6 +45,7 @@ class TenantAdmin(GovernedAdmin):
         ),
     }
     actions_detail = ("suspend", "resume", "close")
+    empty_hint = "Open one for each organisation whose applications use the gateway."
     list_display = ("named", "state", "tier", "active_applications", "active_keys", "time_zone", "created")
     list_filter = (("status", ChoicesDropdownFilter),)
     search_fields = ("slug", "name")

@@ -19,6 +19,7 @@ from compliance.admin.theme import column
 @admin.register(Budget)
 class BudgetAdmin(DollarFields, GovernedAdmin):
     verbs = Verbs(noun="budget", create=budgets.add, change=budgets.change, remove=budgets.remove)
+    empty_hint = "Without a budget a tenant may spend whatever its tier's rates allow."
     list_display = ("name", "tenant_name", "scope", "period_name", "enforcement", "limit", "used")
     list_filter = (
         ("tenant", RelatedDropdownFilter),

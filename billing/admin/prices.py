@@ -28,6 +28,7 @@ class ProviderFilter(ValueFilter):
 @admin.register(Price)
 class PriceAdmin(DollarFields, GovernedAdmin):
     verbs = Verbs(noun="price", create=prices.add, change=prices.change, remove=prices.remove)
+    empty_hint = "A model without a price is refused: add what its provider charges."
     list_display = (
         "model",
         "provider",

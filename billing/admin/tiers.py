@@ -18,6 +18,7 @@ from compliance.admin.theme import column
 @admin.register(Tier)
 class TierAdmin(GovernedAdmin):
     verbs = Verbs(noun="tier", create=tiers.add, change=tiers.change, remove=tiers.remove)
+    empty_hint = "A tier is a set of limits; each tenant needs one."
     list_display = ("named", "a_minute", "an_hour", "a_day", "tokens", "at_once", "output_cap", "tenants")
     search_fields = ("slug", "name")
     fieldsets = (
@@ -83,6 +84,7 @@ class TierAdmin(GovernedAdmin):
 @admin.register(Subscription)
 class SubscriptionAdmin(GovernedAdmin):
     verbs = Verbs(noun="subscription", create=tiers.subscribe, change=tiers.resubscribe, remove=tiers.unsubscribe)
+    empty_hint = "A tenant without a tier is served nothing: give it one here."
     list_display = ("tenant_name", "tier_name", "since_day")
     list_filter = (("tier", RelatedDropdownFilter),)
     list_select_related = ("tenant", "tier")

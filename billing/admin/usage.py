@@ -103,14 +103,14 @@ class UsageRecordAdmin(ReadOnlyAdmin):
     fieldsets = (
         (None, {"fields": ("request_id", "when", "outcome_label", "code", "status", "requests")}),
         ("Whose", {"fields": ("tenant", "application", "key", "environment")}),
-        ("Where", {"fields": ("model", "provider", "upstream_model", "streamed")}),
+        ("Where", {"fields": ("model", "provider", "upstream_model", "way")}),
         (
             "What it used",
             {
                 "fields": (
                     "cost",
                     ("input_tokens", "cached_input_tokens", "cache_write_tokens"),
-                    ("output_tokens", "reasoning_tokens", "estimated"),
+                    ("output_tokens", "reasoning_tokens", "counted"),
                 )
             },
         ),
@@ -126,6 +126,11 @@ class UsageRecordAdmin(ReadOnlyAdmin):
         "latency",
         "first_token",
         "overhead",
+        "way",
+        "counted",
+    )
+    empty_hint = (
+        "The last 7 days are shown unless you choose another time. A request appears a second or two after it ends."
     )
 
     def prepare(self, rows: Sequence[UsageRecord]) -> None:
@@ -173,6 +178,14 @@ class UsageRecordAdmin(ReadOnlyAdmin):
     @column("Cost")
     def cost(self, record: UsageRecord) -> str:
         return money.show(record.cost_nano) if record.cost_nano else "–"
+
+    @column("Answer")
+    def way(self, record: UsageRecord) -> str:
+        return "Streamed" if record.streamed else "Whole"
+
+    @column("Tokens counted")
+    def counted(self, record: UsageRecord) -> str:
+        return "here, as an estimate" if record.estimated else "by the provider"
 
     @column("Latency")
     def latency(self, record: UsageRecord) -> str:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, cast
 
 from django import forms
 from django.contrib import messages
+from django.contrib.admin import ShowFacets
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.db import DataError, models
@@ -64,6 +65,9 @@ class PageOfRows(ChangeList):
 
 class _Admin(ModelAdmin):
     list_per_page = 50
+    show_facets = ShowFacets.NEVER  # counts of every choice would read whole tables
+    empty_hint = ""
+    """What to do where a list has no rows yet."""
     list_filter_submit = True
     list_fullwidth = True
     actions = None

@@ -49,6 +49,10 @@ class ValueFilter(DropdownFilter):
 class SpanFilter(RangeDateTimeFilter):
     """Rows from one moment (UTC) until before another; the theme's own filter takes them for local times."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.title = "from and until (UTC)"
+
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         for end, lookup in (("from", "gte"), ("to", "lt")):
             day, time = (request.GET.get(f"{self.field_path}_{end}_{n}", "") for n in (0, 1))
@@ -74,8 +78,13 @@ class SinceFilter(DropdownFilter):
     }
     everything = "all"
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.all_option = ["", self.spans[self.default][0] if self.default else "All time"]
+
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[Any, str]]:
-        return [*((name, label) for name, (label, _) in self.spans.items()), (self.everything, "All time")]
+        spans = [(name, label) for name, (label, _) in self.spans.items()]
+        return [*spans, (self.everything, "All time")] if self.default else spans
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         chosen = self.value() or ("" if is_narrowed(request, self.field) else self.default)

@@ -34,6 +34,7 @@ class DeploymentInline(GovernedInline):
 class ModelAdmin(GovernedAdmin):
     verbs = Verbs(noun="model", create=routes.add_model, change=routes.change_model, remove=routes.remove_model)
     inlines = (DeploymentInline,)
+    empty_hint = "Add a provider first, then the models that it serves."
     list_display = ("name", "served", "route", "owned_by", "tokenizer", "added")
     list_filter = (("active", BooleanRadioFilter),)
     search_fields = ("name", "deployments__upstream_model")
@@ -78,6 +79,7 @@ class ModelAdmin(GovernedAdmin):
 @admin.register(Deployment)
 class DeploymentAdmin(GovernedAdmin):
     verbs = DEPLOYMENT_VERBS
+    empty_hint = "A deployment says which provider serves a model, under which name."
     list_display = ("model_name", "provider_name", "upstream_model", "priority", "state", "price")
     list_filter = (
         ("model", RelatedDropdownFilter),

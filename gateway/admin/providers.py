@@ -36,6 +36,7 @@ class ProviderForm(GovernedForm):
 class ProviderAdmin(GovernedAdmin):
     verbs = Verbs(noun="provider", create=providers.add, change=providers.change, remove=providers.remove)
     form = ProviderForm
+    empty_hint = "Add an upstream that speaks OpenAI's protocol, with the key that it is called with."
     list_display = ("named", "base_url", "state", "stored_credential", "deployments_count")
     list_select_related = ("credential",)
     search_fields = ("slug", "name", "base_url")
