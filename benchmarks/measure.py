@@ -52,9 +52,9 @@ def rss_mb(server: Server) -> float:
 
 def _round(installation: Installation, server: Server, plan: Plan) -> Round:
     with _load(plan) as load:
-        before = processes.cpu_s(server.pid), processes.cpu_s(installation.postgres_pid)
+        before = _cpu_s(installation, server)
         tally = msgspec.json.decode(_say(load, "go"), type=Tally)
-        after = processes.cpu_s(server.pid), processes.cpu_s(installation.postgres_pid)
+        after = _cpu_s(installation, server)
     units = tally.events
     cpu_us, postgres_us = ((end - begin) * 1e6 / units for begin, end in zip(before, after, strict=True))
     return Round(
@@ -66,6 +66,14 @@ def _round(installation: Installation, server: Server, plan: Plan) -> Round:
         cpu_us=cpu_us,
         postgres_us=postgres_us,
     )
+
+
+def _cpu_s(installation: Installation, server: Server) -> tuple[float, float]:
+    """Processor time of the server, and of PostgreSQL."""
+    try:
+        return processes.cpu_s(server.pid), processes.cpu_s(installation.postgres_pid)
+    except processes.Ended as error:
+        raise BenchmarkFailed(f"the {server.name} or PostgreSQL is gone: {error}") from error
 
 
 def _plan(what: Scenario, server: Server, *, expected: int, seconds: float) -> Plan:

@@ -6,8 +6,16 @@ from collections.abc import Iterator
 import psutil
 
 
+class Ended(Exception):
+    """A program that should run has ended."""
+
+
 def cpu_s(pid: int) -> float:
-    """Seconds of processor time, user and system, so far; children that have ended are counted."""
+    """Seconds of processor time, user and system, so far; children that have ended are counted.
+
+    Raises:
+        Ended: there is no such process any more.
+    """
     total = 0.0
     for process in _family(pid):
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -26,6 +34,10 @@ def largest_rss_bytes(pid: int) -> int:
 
 
 def _family(pid: int) -> Iterator[psutil.Process]:
-    process = psutil.Process(pid)
+    try:
+        process = psutil.Process(pid)
+        children = process.children(recursive=True)
+    except psutil.NoSuchProcess as error:
+        raise Ended(f"process {pid} has ended") from error
     yield process
-    yield from process.children(recursive=True)
+    yield from children

@@ -26,7 +26,7 @@ def main(arguments: argparse.Namespace, var_dir: Path) -> int:
         print(f"{error} The end of its log:\n\n{supervisor.end_of(error.log)}", file=sys.stderr)
         return RUN_FAILED
     except BenchmarkFailed as error:
-        print(f"The run failed: {error}", file=sys.stderr)
+        print(f"The run failed: {error}\n\n{_ends_of_logs(var_dir)}", file=sys.stderr)
         return RUN_FAILED
     limits = report.limits(outcome)
     print(f"\n{report.text(outcome, limits, strict=arguments.strict)}")
@@ -53,6 +53,11 @@ def _wanted(arguments: argparse.Namespace) -> list[Scenario]:
     if arguments.only:
         return [one for one in scenarios.ALL if one.name == arguments.only]
     return [one for one in scenarios.ALL if one.quick or not arguments.quick]
+
+
+def _ends_of_logs(var_dir: Path) -> str:
+    logs = (var_dir / "log" / "gateway.log", var_dir / "log" / "forwarder.log", var_dir / "postgres" / "log")
+    return "\n\n".join(f"The end of {log.name}:\n{supervisor.end_of(log, lines=8)}" for log in logs)
 
 
 def _step(what: str) -> None:
