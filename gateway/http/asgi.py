@@ -196,9 +196,11 @@ async def _send_whole(send: Send, response: HttpResponseBase, request_id: str) -
 async def _send_stream(send: Send, response: EventStream, request_id: str) -> None:
     try:
         async with asyncio.timeout(response.within_s), aclosing(response.events()) as events:
+            event: bytes | None = await anext(events)  # before anything can go wrong: only what has begun can be ended
             await send(_start(response, request_id))
-            async for event in events:
+            while event is not None:
                 await send({"type": "http.response.body", "body": event, "more_body": True})
+                event = await anext(events, None)
     except TimeoutError:
         raise ClientLeft from None  # it stopped reading
     await send({"type": "http.response.body", "body": b""})
