@@ -1,0 +1,306 @@
+"""The data plane as an ASGI application: at which moments a client may leave, and what happens inside then."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import pytest
+from aiohttp import web
+from django.db import connections
+from pytest_django.fixtures import Settings
+
+from accounts.models import Tenant
+from config.asgi import libpq_params
+from gateway.http.asgi import DataPlane
+from gateway.http.problems import status_of
+from gateway.plane import Plane
+from gateway.providers import openai
+from gateway.sandbox.app import Options, create_app
+from tests import factories
+
+T = TypeVar("T")
+Message = dict[str, Any]
+
+
+@dataclass
+class World:
+    """A data plane, a sandbox upstream and a tenant with a key, all in one event loop."""
+
+    app: DataPlane
+    plane: Plane
+    sandbox_url: str
+    model: str
+    tenant: Tenant
+    secret: str = field(repr=False)
+
+    def request(self, *, path: str = "/v1/chat/completions", **fields: Any) -> "Client":
+        body = {"model": self.model, "messages": [{"role": "user", "content": "Hello"}], **fields}
+        return Client(self, path, json.dumps(body).encode())
+
+
+class Client:
+    """One request. `leave` and `before_sending` decide how it behaves; `sent` is what it received."""
+
+    def __init__(self, world: World, path: str, body: bytes) -> None:
+        self._world = world
+        self._path = path
+        self._incoming: asyncio.Queue[Message] = asyncio.Queue()
+        self._incoming.put_nowait({"type": "http.request", "body": body, "more_body": False})
+        self.sent: list[Message] = []
+        self.before_sending: Callable[[Message], Awaitable[None]] | None = None
+
+    async def run(self) -> None:
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": self._path,
+            "raw_path": self._path.encode(),
+            "query_string": b"",
+            "headers": [(b"authorization", f"Bearer {self._world.secret}".encode())],
+            "client": ("127.0.0.1", 1234),
+            "server": ("127.0.0.1", 80),
+            "scheme": "http",
+            "http_version": "1.1",
+        }
+        async with asyncio.timeout(20):
+            await self._world.app(scope, self._incoming.get, self._send)
+
+    def leave(self) -> None:
+        self._incoming.put_nowait({"type": "http.disconnect"})
+
+    @property
+    def status(self) -> int:
+        return int(self.sent[0]["status"])
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(message.get("body", b"") for message in self.sent)
+
+    @property
+    def request_id(self) -> str:
+        return str(dict(self.sent[0]["headers"])[b"x-request-id"].decode())
+
+    async def _send(self, message: Message) -> None:
+        if self.before_sending is not None:
+            await self.before_sending(message)
+        self.sent.append(message)
+
+
+@asynccontextmanager
+async def a_world(tenant: Tenant, secret: str, port: int, model: str) -> AsyncIterator[World]:
+    runner = web.AppRunner(create_app(Options()), handler_cancellation=True, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    plane = Plane.make(main=libpq_params("default"), ledger=libpq_params("ledger"), listen=True, status_of=status_of)
+    plane.start()
+    app = DataPlane()
+    app.plane = plane
+    while not await _ready(plane):
+        await asyncio.sleep(0.01)
+    try:
+        yield World(app, plane, f"http://127.0.0.1:{port}", model, tenant, secret)
+    finally:
+        await plane.close()
+        await runner.cleanup()
+
+
+async def _ready(plane: Plane) -> bool:
+    from gateway.errors import Unavailable
+
+    try:
+        return bool((await plane.snapshots.routes()).models)
+    except Unavailable:
+        return False
+
+
+@pytest.fixture
+def story(databases: None) -> Callable[[Callable[[World], Awaitable[T]]], T]:
+    """Runs a coroutine function with a world of its own."""
+    from tests.system.processes import free_port
+
+    port = free_port()
+    model = factories.a_model(factories.a_provider(f"http://127.0.0.1:{port}/v1"))
+    tenant = factories.a_tenant()
+    _, secret = factories.a_key(tenant=tenant)
+
+    def run(tell: Callable[[World], Awaitable[T]]) -> T:
+        async def told() -> T:
+            async with a_world(tenant, secret, port, model.name) as world:
+                return await tell(world)
+
+        return asyncio.run(told())
+
+    return run
+
+
+Story = Callable[[Callable[[World], Awaitable[None]]], None]
+
+
+def records_of(tenant: Tenant) -> list[dict[str, Any]]:
+    with connections["ledger"].cursor() as cursor:
+        cursor.execute(
+            "SELECT record::text FROM usage_outbox WHERE (record ->> 'tenant_id')::bigint = %s ORDER BY seq", [tenant.pk]
+        )
+        return [json.loads(record) for (record,) in cursor.fetchall()]
+
+
+def held_by(tenant: Tenant) -> tuple[int, int]:
+    """How many requests are admitted and not settled, and what the meters hold."""
+    with connections["ledger"].cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM hold WHERE tenant_id = %s", [tenant.pk])
+        (holds,) = cursor.fetchone()
+        cursor.execute("SELECT coalesce(sum(held), 0) FROM meter WHERE tenant_id = %s", [tenant.pk])
+        return int(holds), int(cursor.fetchone()[0])
+
+
+async def upstream(world: World) -> dict[str, Any]:
+    """The counts of the sandbox, once it has nothing to do any more."""
+    import aiohttp
+
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"{world.sandbox_url}/_sandbox/stats?running=0") as answer,
+    ):
+        return dict(await answer.json())
+
+
+def test_it_works(story: Story) -> None:
+    async def tell(world: World) -> None:
+        whole, streamed = world.request(), world.request(stream=True)
+        await whole.run()
+        await streamed.run()
+        assert (whole.status, streamed.status) == (200, 200)
+        assert streamed.body.endswith(b"data: [DONE]\n\n")
+        records = await asyncio.to_thread(records_of, world.tenant)
+        assert [record["request_id"] for record in records] == [whole.request_id, streamed.request_id]
+        assert [record["outcome"] for record in records] == ["completed", "completed"]
+
+    story(tell)
+
+
+@pytest.mark.parametrize("moment", [0, 1, 2, 3], ids=["head", "first piece", "second piece", "third piece"])
+def test_a_client_may_leave_while_any_piece_of_a_stream_is_sent_to_it(story: Story, moment: int) -> None:
+    """Also while the head is sent, when the generator of the stream has not begun to run."""
+
+    async def tell(world: World) -> None:
+        client = world.request(stream=True, sandbox={"tokens": 200, "chunk_ms": 20})
+
+        async def stall(message: Message) -> None:
+            if len(client.sent) == moment:
+                client.leave()
+                await asyncio.Event().wait()
+
+        client.before_sending = stall
+        await client.run()
+        assert len(client.sent) == moment
+        assert await upstream(world) == {"running": 0, "completed": 0, "cancelled": 1, "failed": 0}
+
+    story(tell)
+
+
+def test_what_a_client_left_behind_is_settled(story: Story) -> None:
+    tenants: list[Tenant] = []
+
+    async def tell(world: World) -> None:
+        tenants.append(world.tenant)
+        for moment in range(3):
+            client = world.request(stream=True, sandbox={"tokens": 200, "chunk_ms": 20})
+
+            async def stall(message: Message, client: Client = client, moment: int = moment) -> None:
+                if len(client.sent) == moment:
+                    client.leave()
+                    await asyncio.Event().wait()
+
+            client.before_sending = stall
+            await client.run()
+
+    story(tell)
+    assert [record["outcome"] for record in records_of(tenants[0])] == ["client_left"] * 3
+    assert held_by(tenants[0]) == (0, 0)
+
+
+def test_a_client_that_leaves_when_all_is_said_has_been_served(story: Story) -> None:
+    async def tell(world: World) -> None:
+        client = world.request()
+
+        async def leave(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                client.leave()
+
+        client.before_sending = leave
+        await client.run()
+        (record,) = await asyncio.to_thread(records_of, world.tenant)
+        assert record["outcome"] == "completed"
+        again = world.request()
+        await again.run()
+        assert again.status == 200
+
+    story(tell)
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
+def test_a_fault_of_the_gateway_is_a_500_that_tells_nothing_and_holds_nothing(
+    story: Story, monkeypatch: pytest.MonkeyPatch, streamed: bool
+) -> None:
+    def broken(*args: Any, **kwargs: Any) -> bytes:
+        raise ZeroDivisionError("a secret detail")
+
+    monkeypatch.setattr(openai, "request_body", broken)
+    tenants: list[Tenant] = []
+
+    async def tell(world: World) -> None:
+        tenants.append(world.tenant)
+        client = world.request(stream=streamed)
+        await client.run()
+        assert client.status == 500
+        error = json.loads(client.body)["error"]
+        assert (error["type"], error["code"]) == ("internal_error", "internal_error")
+        assert b"secret" not in client.body
+
+    story(tell)
+    (record,) = records_of(tenants[0])
+    assert (record["outcome"], record["status"], record["cost_nano"]) == ("failed", 500, 0)
+    assert held_by(tenants[0]) == (0, 0)
+
+
+def test_before_the_start_and_after_the_end_it_says_so(story: Story) -> None:
+    async def tell(world: World) -> None:
+        world.app.plane = None
+        client = world.request()
+        await client.run()
+        headers = dict(client.sent[0]["headers"])
+        assert (client.status, headers[b"retry-after"]) == (503, b"1")
+
+    story(tell)
+
+
+def test_more_requests_at_once_than_it_can_bear_are_turned_away_unread(
+    story: Story, settings: Settings
+) -> None:
+    async def tell(world: World) -> None:
+        settings.MAX_IN_FLIGHT = 2
+        slow = [world.request(sandbox={"latency_ms": 300}) for _ in range(2)]
+        running = [asyncio.create_task(client.run()) for client in slow]
+        while world.plane.in_flight < 2:
+            await asyncio.sleep(0.005)
+        third = world.request()
+        await third.run()
+        assert (third.status, json.loads(third.body)["error"]["code"]) == (503, "service_unavailable")
+        await asyncio.gather(*running)
+        assert [client.status for client in slow] == [200, 200]
+        assert world.plane.in_flight == 0
+
+    story(tell)
+
+
+def test_while_draining_new_requests_are_turned_away(story: Story) -> None:
+    async def tell(world: World) -> None:
+        world.plane.draining = True
+        client = world.request()
+        await client.run()
+        assert (client.status, json.loads(client.body)["error"]["code"]) == (503, "service_unavailable")
+
+    story(tell)
