@@ -11,7 +11,7 @@ TEMPLATES := find templates -name '*.html'
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run reset test lint types contracts migrations templates tests format bench lock install install-dev
+.PHONY: help run reset test lint types contracts migrations templates tests fast format bench lock install install-dev
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -48,6 +48,9 @@ templates: install-dev ## format of the templates
 tests: install-dev ## the tests alone, on WORKERS processes
 	@echo "── tests"
 	@$(BIN)/python -m pytest -n $(WORKERS)
+
+fast: install-dev ## the tests that start no servers and no browser, in under a minute
+	@$(BIN)/python -m pytest -n $(WORKERS) -q -m "not system and not browser"
 
 format: install-dev ## put code and templates into shape
 	@$(BIN)/python -m ruff check --fix .
