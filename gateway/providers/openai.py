@@ -58,11 +58,11 @@ def read(data: bytes) -> Read:
         ValueError: it is not an answer.
     """
     answer = _answer.decode(data)
-    tokens = None if bytes(answer.usage) == _NULL else read_usage(bytes(answer.usage))
+    has_usage = bytes(answer.usage) != _NULL
     return Read(
         produced=answer.produced(),
-        tokens=tokens,
-        only_usage=not answer.choices and tokens is not None,
+        tokens=read_usage(bytes(answer.usage)) if has_usage else None,
+        only_usage=has_usage and not answer.choices,
         error=bytes(answer.error) != _NULL,
     )
 
