@@ -174,6 +174,13 @@ def test_an_upstream_that_reports_no_usage_is_counted(acme: Caller) -> None:
     assert (record["outcome"], record["output_tokens"], record["estimated"]) == ("completed", 25, True)
 
 
+def test_usage_that_makes_no_sense_is_neither_charged_nor_passed_on_unasked(acme: Caller) -> None:
+    with streaming(acme, knobs={"tokens": 25, "cached_tokens": 100_000}) as stream:
+        assert all(chunk.choices for chunk in stream)
+    record = ledger.usage_of(request_id_of(stream))
+    assert (record["output_tokens"], record["cached_input_tokens"], record["estimated"]) == (25, 0, True)
+
+
 def test_a_whole_answer_without_usage_is_counted(acme: Caller) -> None:
     record = ledger.usage_of(acme.ask(knobs={"tokens": 25, "no_usage": True})._request_id)
     assert (record["outcome"], record["output_tokens"], record["estimated"]) == ("completed", 25, True)

@@ -122,7 +122,8 @@ def story(databases: None) -> Callable[[Callable[[World], Awaitable[T]]], T]:
     from tests.system.processes import free_port
 
     port = free_port()
-    model = factories.a_model(factories.a_provider(f"http://127.0.0.1:{port}/v1"))
+    impatient = factories.a_provider(f"http://127.0.0.1:{port}/v1", connect_timeout_ms=500, total_timeout_ms=1500)
+    model = factories.a_model(impatient)
     tenant = factories.a_tenant()
     _, secret = factories.a_key(tenant=tenant)
 
@@ -219,6 +220,27 @@ def test_what_a_client_left_behind_is_settled(story: Story) -> None:
 
     story(tell)
     assert [record["outcome"] for record in records_of(tenants[0])] == ["client_left"] * 3
+    assert held_by(tenants[0]) == (0, 0)
+
+
+def test_a_client_that_stops_reading_is_taken_for_gone_before_its_hold_is_swept(story: Story) -> None:
+    tenants: list[Tenant] = []
+
+    async def tell(world: World) -> None:
+        tenants.append(world.tenant)
+        client = world.request(stream=True, sandbox={"tokens": 200, "chunk_ms": 20})
+
+        async def stall(message: Message) -> None:
+            if len(client.sent) == 3:
+                await asyncio.Event().wait()
+
+        client.before_sending = stall
+        await client.run()
+        assert (await upstream(world))["cancelled"] == 1
+
+    story(tell)
+    (record,) = records_of(tenants[0])
+    assert (record["outcome"], record["estimated"]) == ("client_left", True)
     assert held_by(tenants[0]) == (0, 0)
 
 
