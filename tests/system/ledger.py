@@ -43,12 +43,6 @@ def used_of(tenant: Tenant, meter: str) -> int:
     return int(_query("SELECT used FROM meter WHERE tenant_id = %s AND name = %s", tenant.pk, meter)[0][0])
 
 
-def meters_of(tenant: Tenant) -> dict[str, tuple[int, int, int]]:
-    """Every meter of a tenant by name: used, held, theoretical arrival time."""
-    rows = _query("SELECT name, used, held, tat_ns FROM meter WHERE tenant_id = %s", tenant.pk)
-    return {name: tuple(values) for name, *values in rows}  # type: ignore[misc]
-
-
 def expire_holds_of(tenant: Tenant) -> None:
     """Lets the leases of a tenant's holds run out, and sweeps."""
     _query("UPDATE hold SET expires_at = now() - interval '1 second' WHERE tenant_id = %s RETURNING 1", tenant.pk)

@@ -28,9 +28,7 @@ def ledger_line(databases: None) -> Iterator[DatabaseProxy]:
 
 
 @pytest.fixture(scope="module")
-def cuttable(
-    start_gateway_for_module: StartGateway, main_line: DatabaseProxy, ledger_line: DatabaseProxy
-) -> Gateway:
+def cuttable(start_gateway_for_module: StartGateway, main_line: DatabaseProxy, ledger_line: DatabaseProxy) -> Gateway:
     """A gateway whose databases can be taken away."""
     return start_gateway_for_module(DATABASE_URL=main_line.url, LEDGER_DATABASE_URL=ledger_line.url)
 
@@ -64,9 +62,10 @@ def test_a_stream_outlives_the_ledger_and_is_settled_when_it_is_back(
     caller: Caller, ledger_line: DatabaseProxy
 ) -> None:
     knobs = {"tokens": 10, "chunk_ms": 40}
-    with caller.sdk() as client, client.chat.completions.create(
-        **caller.completion(stream=True, knobs=knobs)
-    ) as stream:
+    with (
+        caller.sdk() as client,
+        client.chat.completions.create(**caller.completion(stream=True, knobs=knobs)) as stream,
+    ):
         next(stream)
         ledger_line.cut()
         assert len(list(stream)) >= 10

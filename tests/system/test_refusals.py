@@ -117,9 +117,7 @@ def test_an_unusable_key_is_not_tried_again(acme: Caller) -> None:
     [{"scopes": ["models"]}, {"allowed_networks": ["10.0.0.0/8", "2001:db8::/32"]}],
     ids=["scope", "network"],
 )
-def test_what_the_key_does_not_permit(
-    gateway: Gateway, sandbox: Sandbox, model: Model, limits: dict[str, list[str]]
-) -> None:
+def test_what_the_key_does_not_permit(gateway: Gateway, sandbox: Sandbox, model: Model, limits: dict[str, Any]) -> None:
     error, attempts = refused(a_caller(gateway, model, **limits), retries=2)
     assert isinstance(error, openai.PermissionDeniedError)
     assert (error.status_code, error.code, attempts) == (403, "permission_denied", 1)
@@ -242,7 +240,6 @@ def test_two_tenants_never_share_a_meter_but_a_tenants_keys_do(gateway: Gateway,
     assert refused(callers[1])[0].status_code == 429
     use_up(callers[2], 3)
     assert refused(callers[2])[0].status_code == 429
-    assert [ledger.meters_of(tenant).keys() for tenant in (acme, umbrella)][0]
 
 
 def test_two_gateways_share_a_tenants_meter(

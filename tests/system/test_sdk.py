@@ -90,9 +90,10 @@ def test_headers_tell_limits_model_and_cost(gateway: Gateway, sandbox: Sandbox, 
 def test_a_stream_carries_the_usage_chunk_only_when_asked(acme: Caller, sandbox: Sandbox, asked: bool) -> None:
     options: dict[str, Any] = {"stream_options": {"include_usage": True}} if asked else {}
     whole = acme.ask(knobs={"tokens": 9})
-    with acme.sdk() as client, client.chat.completions.create(
-        **acme.completion(stream=True, knobs={"tokens": 9}, **options)
-    ) as stream:
+    with (
+        acme.sdk() as client,
+        client.chat.completions.create(**acme.completion(stream=True, knobs={"tokens": 9}, **options)) as stream,
+    ):
         request_id = stream.response.headers["x-request-id"]
         chunks = list(stream)
     assert text_of(chunks) == whole.choices[0].message.content

@@ -42,9 +42,7 @@ def _is_draining(probe: httpx2.Client) -> bool:
     return answer.status_code == 503 and answer.json()["failing"] == ["draining"]
 
 
-def test_a_whole_answer_that_is_under_way_is_given(
-    start_gateway: StartGateway, sandbox: Sandbox, model: Model
-) -> None:
+def test_a_whole_answer_that_is_under_way_is_given(start_gateway: StartGateway, sandbox: Sandbox, model: Model) -> None:
     gateway = start_gateway()
     caller = a_caller(gateway, model)
     with raw.connected(gateway) as connection:

@@ -25,6 +25,12 @@ pytestmark = pytest.mark.system
 PRICE_IN, PRICE_OUT = 150, 600  # nano-dollars per token, of `factories.a_model`
 
 
+def read_into(texts: list[str], stream: Any) -> None:
+    """Adds each piece of content as it comes."""
+    for chunk in stream:
+        texts.extend(choice.delta.content for choice in chunk.choices if choice.delta.content)
+
+
 @contextmanager
 def streaming(caller: Caller, **fields: Any) -> Iterator[Any]:
     with (
@@ -146,10 +152,9 @@ def test_a_client_that_leaves_as_soon_as_it_has_asked(acme: Caller, sandbox: San
 def test_a_stream_that_breaks_off_is_an_error_and_not_a_short_answer(
     acme: Caller, knobs: dict[str, Any], made: int
 ) -> None:
-    texts = []
-    with pytest.raises(openai.APIError) as failure, streaming(acme, knobs=knobs) as stream:
-        for chunk in stream:
-            texts.extend(choice.delta.content for choice in chunk.choices if choice.delta.content)
+    texts: list[str] = []
+    with streaming(acme, knobs=knobs) as stream, pytest.raises(openai.APIError) as failure:
+        read_into(texts, stream)
     assert failure.value.code == "upstream_error"
     assert not isinstance(failure.value, openai.APIConnectionError)
     record = ledger.usage_of(request_id_of(stream))
@@ -160,10 +165,9 @@ def test_a_stream_that_breaks_off_is_an_error_and_not_a_short_answer(
 
 
 def test_what_arrived_before_the_break_reaches_the_client(acme: Caller) -> None:
-    texts = []
-    with pytest.raises(openai.APIError), streaming(acme, knobs={"cut_after_chunks": 4, "chunk_ms": 30}) as stream:
-        for chunk in stream:
-            texts.extend(choice.delta.content for choice in chunk.choices if choice.delta.content)
+    texts: list[str] = []
+    with streaming(acme, knobs={"cut_after_chunks": 4, "chunk_ms": 30}) as stream, pytest.raises(openai.APIError):
+        read_into(texts, stream)
     assert len(texts) == 4
 
 

@@ -143,7 +143,8 @@ Story = Callable[[Callable[[World], Awaitable[None]]], None]
 def records_of(tenant: Tenant) -> list[dict[str, Any]]:
     with connections["ledger"].cursor() as cursor:
         cursor.execute(
-            "SELECT record::text FROM usage_outbox WHERE (record ->> 'tenant_id')::bigint = %s ORDER BY seq", [tenant.pk]
+            "SELECT record::text FROM usage_outbox WHERE (record ->> 'tenant_id')::bigint = %s ORDER BY seq",
+            [tenant.pk],
         )
         return [json.loads(record) for (record,) in cursor.fetchall()]
 
@@ -299,9 +300,7 @@ def test_before_the_start_and_after_the_end_it_says_so(story: Story) -> None:
     story(tell)
 
 
-def test_more_requests_at_once_than_it_can_bear_are_turned_away_unread(
-    story: Story, settings: Settings
-) -> None:
+def test_more_requests_at_once_than_it_can_bear_are_turned_away_unread(story: Story, settings: Settings) -> None:
     async def tell(world: World) -> None:
         settings.MAX_IN_FLIGHT = 2
         slow = [world.request(sandbox={"latency_ms": 300}) for _ in range(2)]

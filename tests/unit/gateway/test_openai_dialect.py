@@ -1,6 +1,7 @@
 """OpenAI's dialect: what is sent to upstreams, and what is read of their answers."""
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -11,7 +12,9 @@ from billing.money import Rates, Tokens
 from gateway.providers.openai import DONE, EventBuffer, headers, read, read_usage, request_body, url
 from gateway.routing import Route
 
-EVENT_TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n\v\f\x1c\x1d\x1e\x85\u2028\u2029"))
+EVENT_TEXT = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\r\n\v\f\x1c\x1d\x1e\x85\u2028\u2029")
+)
 
 
 def a_route(**fields: Any) -> Route:
@@ -41,7 +44,7 @@ def test_however_a_stream_is_cut_into_pieces_its_events_are_the_same(
     data = "".join(f": comment{end}data: {text}{end}id: 7{end}{end}" for text in events).encode()
     places = sorted({min(cut, len(data)) for cut in cuts} | {0, len(data)})
     buffer = EventBuffer()
-    found = [event for start, stop in zip(places, places[1:], strict=False) for event in buffer.feed(data[start:stop])]
+    found = [event for start, stop in pairwise(places) for event in buffer.feed(data[start:stop])]
     assert found == [text.encode() for text in events]
 
 
@@ -120,7 +123,9 @@ def test_usage_is_read_where_it_makes_sense(usage: Any, tokens: Tokens | None) -
     assert read_usage(json.dumps(usage).encode()) == tokens
 
 
-@pytest.mark.parametrize("usage", [USAGE, {**USAGE, "prompt_tokens_details": {"cached_tokens": 11}}], ids=["sane", "not"])
+@pytest.mark.parametrize(
+    "usage", [USAGE, {**USAGE, "prompt_tokens_details": {"cached_tokens": 11}}], ids=["sane", "not"]
+)
 def test_a_chunk_of_usage_alone_is_told_apart_even_when_it_makes_no_sense(usage: Any) -> None:
     assert read(json.dumps({"choices": [], "usage": usage}).encode()).only_usage
     assert not read(json.dumps({"choices": [{"delta": {"content": "x"}}], "usage": usage}).encode()).only_usage
@@ -131,7 +136,10 @@ def test_a_chunk_of_usage_alone_is_told_apart_even_when_it_makes_no_sense(usage:
 def test_all_that_a_model_wrote_is_counted() -> None:
     call = {"function": {"name": "f", "arguments": "{}"}}
     message = {"content": "a", "refusal": "b", "reasoning_content": "c", "tool_calls": [call], "other": 1}
-    assert read(json.dumps({"choices": [{"message": message}, {"delta": {"content": "z"}}]}).encode()).produced == "abcf{}z"
+    assert (
+        read(json.dumps({"choices": [{"message": message}, {"delta": {"content": "z"}}]}).encode()).produced
+        == "abcf{}z"
+    )
 
 
 def test_an_error_in_place_of_a_chunk_is_seen() -> None:

@@ -90,9 +90,7 @@ CASES: list[tuple[Exception, int, str, str, dict[str, str]]] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("error", "status", "kind", "code", "headers"), CASES, ids=lambda value: type(value).__name__
-)
+@pytest.mark.parametrize(("error", "status", "kind", "code", "headers"), CASES, ids=lambda value: type(value).__name__)
 def test_what_each_refusal_becomes(
     error: Exception, status: int, kind: str, code: str, headers: dict[str, str]
 ) -> None:
