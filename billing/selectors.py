@@ -66,10 +66,12 @@ def uses_of(budgets: Collection[Budget]) -> dict[int, Use]:
     }
 
 
-def budgets_near_limit(*, most: int) -> list[tuple[Budget, Use]]:
-    """The active budgets from 80 % on, fullest first."""
+def budgets_near_limit(*, most: int) -> list[tuple[Budget, Use]] | None:
+    """The active budgets from 80 % on, fullest first; None when the ledger does not answer."""
     budgets = list(Budget.objects.filter(active=True).select_related("tenant"))
     uses = uses_of(budgets)
+    if not all(use.is_known for use in uses.values()):
+        return None
     near = [(budget, uses[budget.pk]) for budget in budgets if uses[budget.pk].level]
     return sorted(near, key=lambda pair: -pair[1].percent)[:most]
 

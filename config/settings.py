@@ -116,6 +116,8 @@ def _databases() -> dict[str, dict[str, Any]]:
         database["ENGINE"] = "config.postgres"
         database["OPTIONS"] = {**database.get("OPTIONS", {}), "pool": POOL}
         database["CONN_MAX_AGE"] = 0
+    # Pages show what budgets have used, and must not wait long for a ledger that is down.
+    databases["ledger"]["OPTIONS"]["pool"] = {**POOL, "timeout": 2}
     return databases
 
 
