@@ -10,9 +10,8 @@ from typing import Any, ClassVar, cast
 from django.conf import settings
 from django.http import HttpResponse, HttpResponseBase
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.permissions import BasePermission
-from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -75,18 +74,6 @@ class KeyPermission(BasePermission):
         return True
 
 
-class AnyMediaType(BaseContentNegotiation):
-    """Answers are JSON or events, whatever the client says it accepts, as with OpenAI."""
-
-    def select_parser(self, request: Request, parsers: Any) -> Any:
-        return parsers[0]
-
-    def select_renderer(
-        self, request: Request, renderers: Any, format_suffix: str | None = None
-    ) -> tuple[BaseRenderer, str]:
-        return renderers[0], renderers[0].media_type
-
-
 class AsyncView(APIView):
     """The base of the data plane's views: handlers are coroutines that return Django responses or raise refusals."""
 
@@ -95,7 +82,6 @@ class AsyncView(APIView):
     permission_classes = [KeyPermission]
     parser_classes: list[Any] = []  # bodies are parsed by `wire/`
     renderer_classes = [JSONRenderer]
-    content_negotiation_class = AnyMediaType
     throttle_classes: list[Any] = []
 
     async def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
@@ -111,6 +97,11 @@ class AsyncView(APIView):
         except Refusal as error:
             self._count(front, error)
             raise
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Authentication and permission; there are no media types, versions or throttles to choose here."""
+        self.perform_authentication(request)
+        self.check_permissions(request)
 
     def _count(self, front: Front, error: Refusal) -> None:
         """Puts a refusal of a known key on record."""
