@@ -1,7 +1,6 @@
 """Whatever is sent, the answer is a clear refusal in OpenAI's form, or none at all; never a 500."""
 
 import json
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -78,7 +77,7 @@ def refusal(client: Caller, body: Any) -> tuple[int, str, str | None]:
         b"[" * 100_000,
         b'{"a":' * 50_000,
         b'{"model": ' + b"[" * 50_000 + b"]" * 50_000 + b"}",
-        os.urandom(1000),
+        bytes(range(256)),
     ],
     ids=lambda content: repr(content[:24]),
 )
