@@ -67,22 +67,21 @@ def send(gateway: Gateway, *pieces: bytes, bodiless: bool = False) -> Answer:
 def read_answer(connection: socket.socket, *, bodiless: bool = False) -> Answer:
     """One answer with a Content-Length; what has none ends with its head."""
     received = bytearray()
-    while b"\r\n\r\n" not in received:
-        if not _receive(connection, received):
+    while not received.endswith(b"\r\n\r\n"):
+        if not _receive(connection, received, most=1):  # what comes behind belongs to the body, or to the next answer
             return Answer(0, {}, bytes(received))
-    raw_head, _, body = bytes(received).partition(b"\r\n\r\n")
-    status_line, *lines = raw_head.decode("latin-1").split("\r\n")
+    status_line, *lines = received.decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    rest = bytearray(body)
     length = 0 if bodiless else int(headers.get("content-length", 0))
-    while len(rest) < length and _receive(connection, rest):
+    content = bytearray()
+    while len(content) < length and _receive(connection, content, most=length - len(content)):
         pass
-    return Answer(int(status_line.split()[1]), headers, bytes(rest))
+    return Answer(int(status_line.split()[1]), headers, bytes(content))
 
 
-def _receive(connection: socket.socket, into: bytearray) -> bool:
+def _receive(connection: socket.socket, into: bytearray, *, most: int) -> bool:
     try:
-        piece = connection.recv(65536)
+        piece = connection.recv(most)
     except ConnectionResetError:
         return False
     into += piece

@@ -245,6 +245,37 @@ def test_a_chunked_body_is_taken(client: Caller) -> None:
     assert answer.status == 200
 
 
+def test_a_client_that_asks_before_it_sends_its_body(client: Caller) -> None:
+    body = json.dumps(client.body()).encode()
+    with raw.connected(client.gateway) as connection:
+        connection.sendall(raw.head(client, "Expect: 100-continue", f"Content-Length: {len(body)}"))
+        assert raw.read_answer(connection).status == 100
+        connection.sendall(body)
+        assert raw.read_answer(connection).status == 200
+    answer = raw.send(
+        client.gateway, raw.head(client, "Expect: 100-continue", f"Content-Length: {LIMIT_BYTES + 1}")
+    )
+    assert (answer.status, answer.error["code"]) == (413, "request_too_large")
+
+
+def test_requests_that_do_not_wait_for_each_others_answers(client: Caller) -> None:
+    """Pipelined: what comes after a request is not taken for the end of its client."""
+    bodies = [json.dumps(client.body(sandbox={"text": text, "latency_ms": 50})).encode() for text in ("one", "two")]
+    with raw.connected(client.gateway) as connection:
+        connection.sendall(b"".join(raw.request(client, body) for body in bodies))
+        answers = [raw.read_answer(connection), raw.read_answer(connection)]
+    texts = [json.loads(answer.body)["choices"][0]["message"]["content"] for answer in answers]
+    assert texts == ["one", "two"]
+
+
+def test_a_connection_serves_on_after_a_refusal(client: Caller) -> None:
+    wrong, right = (json.dumps(client.body(n=n)).encode() for n in (0, 1))
+    with raw.connected(client.gateway) as connection:
+        for body, status in ((wrong, 400), (right, 200), (wrong, 400), (right, 200)):
+            connection.sendall(raw.request(client, body))
+            assert raw.read_answer(connection).status == status
+
+
 @pytest.mark.parametrize("sent", [b"", b'{"model":'], ids=["nothing", "half of it"])
 def test_a_slow_client_is_not_waited_for(client: Caller, sent: bytes) -> None:
     answer = raw.send(client.gateway, raw.head(client, "Content-Length: 100") + sent)
