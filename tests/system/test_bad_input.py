@@ -252,9 +252,7 @@ def test_a_client_that_asks_before_it_sends_its_body(client: Caller) -> None:
         assert raw.read_answer(connection).status == 100
         connection.sendall(body)
         assert raw.read_answer(connection).status == 200
-    answer = raw.send(
-        client.gateway, raw.head(client, "Expect: 100-continue", f"Content-Length: {LIMIT_BYTES + 1}")
-    )
+    answer = raw.send(client.gateway, raw.head(client, "Expect: 100-continue", f"Content-Length: {LIMIT_BYTES + 1}"))
     assert (answer.status, answer.error["code"]) == (413, "request_too_large")
 
 
