@@ -20,6 +20,7 @@ from urllib.parse import quote
 
 import psutil
 
+from config import programs
 from config.asgi import libpq_params
 from config.env import BASE_DIR
 
@@ -55,7 +56,7 @@ class Server:
         tether = (sys.executable, str(BASE_DIR / "config" / "tethered.py"), str(os.getpid()))
         with log.open("ab") as file:
             self.process = subprocess.Popen(
-                [*tether, sys.executable, *command], stdout=file, stderr=file, cwd=BASE_DIR, env=environment
+                [*tether, *command], stdout=file, stderr=file, cwd=BASE_DIR, env=environment
             )
 
     @property
@@ -103,7 +104,7 @@ class Sandbox(Server):
     """The sandbox upstream, and what it tells of the requests that reached it."""
 
     def __init__(self, log: Path) -> None:
-        command = ("-m", "gateway.sandbox", "--port", "0", "--record-bodies")
+        command = (sys.executable, "-m", "gateway.sandbox", "--port", "0", "--record-bodies")
         super().__init__(*command, log=log, environment=_environment())
         self.url = self._announced()
 
@@ -153,11 +154,8 @@ class Gateway(Server):
 
     def __init__(self, log: Path, *, wait: bool = True, **environment: str) -> None:
         port = free_port()
-        address = ("--host", HOST, "--port", str(port))
-        options = ("--interface", "asgi", "--loop", "uvloop", "--workers", "1", "--no-ws", "--log-level", "warning")
-        patience = ("--workers-kill-timeout", "10")
-        command = ("-m", "granian", *address, *options, *patience, "config.asgi:application")
-        super().__init__(*command, log=log, environment={**_environment(), **database_urls(), **environment})
+        environment = {**_environment(), **database_urls(), **environment}
+        super().__init__(*_as_in_production(port), log=log, environment=environment)
         self.url = f"http://{HOST}:{port}"
         if wait:
             eventually(self.is_ready, within_s=READY_WITHIN_S, every_s=0.05)
@@ -178,6 +176,14 @@ class Gateway(Server):
         """The server and its workers."""
         parent = psutil.Process(self.process.pid)
         return [parent.pid, *(child.pid for child in parent.children(recursive=True))]
+
+
+def _as_in_production(port: int) -> list[str]:
+    """The server's own command, with another address."""
+    command = list(programs.server().command)
+    for option, value in (("--host", HOST), ("--port", str(port))):
+        command[command.index(option) + 1] = value
+    return command
 
 
 def _alive(server: Server) -> None:
