@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from drf_spectacular.utils import OpenApiParameter
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 
 from gateway.wire.chat import ChatRequest
 
@@ -69,7 +69,8 @@ _CALLING = {
 
 def _responses(success: dict[Any, Any], errors: dict[int, str]) -> dict[Any, Any]:
     refusals = {
-        (status, "application/json"): {**_ERROR, "description": text} for status, text in sorted(errors.items())
+        (status, "application/json"): OpenApiResponse(_ERROR, description=text)
+        for status, text in sorted(errors.items())
     }
     return {**success, **refusals}
 

@@ -54,6 +54,15 @@ def test_exactly_the_endpoints_that_there_are_are_described() -> None:
     }
 
 
+def test_every_refusal_is_explained() -> None:
+    operations = [operation for item in api().raw_schema["paths"].values() for operation in item.values()]
+    refusals = [
+        answer for operation in operations for status, answer in operation["responses"].items() if status != "200"
+    ]
+    assert len(refusals) > 20
+    assert all(answer["description"] for answer in refusals)
+
+
 Situation = Callable[[Caller], httpx2.Response]
 
 
