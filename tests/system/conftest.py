@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+from django.db import connections
 
 from gateway.models import Model, Provider
 from tests import factories
@@ -98,6 +99,19 @@ def provider(databases: None, sandbox_process: Sandbox) -> Provider:
 def model(provider: Provider) -> Model:
     """A model that the sandbox serves."""
     return factories.a_model(provider)
+
+
+@pytest.fixture(autouse=True)
+def _living_connections(request: pytest.FixtureRequest) -> None:
+    """Replaces connections of this process that are dead: other tests cut those to the ledger, all there are."""
+    if "databases" not in request.fixturenames:
+        return
+    request.getfixturevalue("databases")
+    for connection in connections.all():
+        connection.ensure_connection()
+        if not connection.is_usable():
+            connection.close()
+            connection.close_pool()  # type: ignore[attr-defined]
 
 
 @pytest.fixture
