@@ -1,5 +1,6 @@
 """Audited writes of one row: what the actions of every app are made of."""
 
+from collections.abc import Collection
 from typing import TypeVar
 
 from django.db import models, transaction
@@ -31,13 +32,20 @@ def create(row: Row, *, by: Actor, reason: str = "") -> Row:
 
 
 @transaction.atomic
-def change(row: Row, *, by: Actor, verb: str = "changed", reason: str = "") -> Row:
+def change(
+    row: Row, *, by: Actor, verb: str = "changed", reason: str = "", fields: Collection[str] | None = None
+) -> Row:
     """Validates and saves `row`, with the event `<model>.<verb>` that holds the changed fields; no change, no event.
+
+    With `fields` (column names) only those are taken from `row`; the others become what is stored now, so that an older
+    copy cannot undo what somebody else did meanwhile.
 
     Raises:
         ValidationError: a field, or a constraint of the model, does not hold.
     """
     stored = type(row)._default_manager.select_for_update().get(pk=row.pk)
+    if fields is not None:
+        _refresh(row, stored, but=fields)
     before, after = audit.difference(audit.fields_of(stored), audit.fields_of(row))
     row.full_clean()
     row.save(force_update=True)
@@ -79,6 +87,12 @@ def tenant_of(row: models.Model) -> int | None:
         return int(row.pk)
     tenant_id: int | None = getattr(row, "tenant_id", None)
     return tenant_id
+
+
+def _refresh(row: models.Model, stored: models.Model, *, but: Collection[str]) -> None:
+    for field in row._meta.concrete_fields:
+        if field.attname not in but:
+            setattr(row, field.attname, getattr(stored, field.attname))
 
 
 def _secrets_differ(stored: models.Model, row: models.Model) -> bool:

@@ -8,6 +8,7 @@ from compliance import rows
 from compliance.contracts import Actor
 
 
+@transaction.atomic
 def add(*, application: Application, by: Actor) -> Application:
     """Adds an application to its tenant.
 
@@ -15,14 +16,15 @@ def add(*, application: Application, by: Actor) -> Application:
         TenantNotActive: the tenant is closed.
         ValidationError: the slug is taken within the tenant.
     """
-    if application.tenant.status == Tenant.Status.CLOSED:
-        raise TenantNotActive(f"{application.tenant} is closed; it takes no more applications.")
+    tenant = Tenant.objects.select_for_update().get(pk=application.tenant_id)
+    if tenant.status == Tenant.Status.CLOSED:
+        raise TenantNotActive(f"{tenant} is closed; it takes no more applications.")
     return rows.create(application, by=by)
 
 
 def change(*, application: Application, by: Actor) -> Application:
     """Saves changed fields of an application."""
-    return rows.change(application, by=by)
+    return rows.change(application, by=by, fields=("slug", "name"))
 
 
 def suspend(*, application: Application, by: Actor, reason: str = "") -> Application:

@@ -16,6 +16,9 @@ from compliance import rows
 from compliance.contracts import Actor
 
 
+CHANGEABLE = ("name", "scopes", "allowed_models", "allowed_networks", "expires_at")
+
+
 @transaction.atomic
 def issue(
     *,
@@ -58,14 +61,15 @@ def issue(
     return rows.create(key, by=by), token.text
 
 
+@transaction.atomic
 def change(*, key: ApiKey, by: Actor) -> ApiKey:
     """Saves a changed name, scopes, models, networks or expiry.
 
     Raises:
         KeyNotActive: it was revoked.
     """
-    _require_not_revoked(key)
-    return rows.change(key, by=by)
+    _require_not_revoked(ApiKey.objects.select_for_update().get(pk=key.pk))
+    return rows.change(key, by=by, fields=CHANGEABLE)
 
 
 def suspend(*, key: ApiKey, by: Actor, reason: str = "") -> ApiKey:
@@ -105,13 +109,14 @@ def _set_status(key: ApiKey, status: ApiKey.Status, *, by: Actor, verb: str, rea
 
 
 def _require_not_revoked(key: ApiKey) -> None:
-    if ApiKey.objects.filter(pk=key.pk, status=ApiKey.Status.REVOKED).exists():
+    if key.status == ApiKey.Status.REVOKED:
         raise KeyNotActive(f"{key.masked} was revoked, which is for good; issue a new key instead.")
 
 
 def _require_active(application: Application) -> Application:
     """The application as it is now; its tenant's status is locked, so a key cannot slip in while it is closed."""
-    application = Application.objects.select_related("tenant").select_for_update().get(pk=application.pk)
+    Tenant.objects.select_for_update().get(pk=application.tenant_id)
+    application = Application.objects.select_related("tenant").select_for_update(of=("self",)).get(pk=application.pk)
     if application.tenant.status != Tenant.Status.ACTIVE:
         raise TenantNotActive(f"{application.tenant} is {application.tenant.status}; resume it first.")
     if application.status != Application.Status.ACTIVE:

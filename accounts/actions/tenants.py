@@ -21,7 +21,7 @@ def open(*, tenant: Tenant, by: Actor) -> Tenant:
 
 def change(*, tenant: Tenant, by: Actor) -> Tenant:
     """Saves changed names and time zone. A new time zone counts from each budget's next period on."""
-    return rows.change(tenant, by=by)
+    return rows.change(tenant, by=by, fields=("slug", "name", "time_zone"))
 
 
 def suspend(*, tenant: Tenant, by: Actor, reason: str = "") -> Tenant:
@@ -49,6 +49,7 @@ def close(*, tenant: Tenant, by: Actor, reason: str = "") -> Tenant:
     Raises:
         TenantNotActive: it is closed already.
     """
+    Tenant.objects.select_for_update().get(pk=tenant.pk)  # first: from here on nobody issues it a key
     for key in ApiKey.objects.filter(tenant=tenant).exclude(status=ApiKey.Status.REVOKED):
         keys.revoke(key=key, by=by, reason=reason or "tenant closed")
     return _set_status(tenant, Tenant.Status.CLOSED, by=by, verb="closed", reason=reason)

@@ -1,8 +1,6 @@
 """API keys. The secret itself is never stored: only its keyed digest."""
 
 import ipaddress
-from datetime import datetime
-from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
@@ -26,16 +24,6 @@ def validate_scope(name: str) -> None:
     """Refuses a scope that no endpoint knows."""
     if name not in SCOPES:
         raise ValidationError(f"{name!r} is not a scope; choose from {', '.join(SCOPES)}.")
-
-
-class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
-    def active(self) -> "ApiKeyQuerySet":
-        """Keys that nobody has suspended or revoked; some may have expired."""
-        return self.filter(status=ApiKey.Status.ACTIVE)
-
-    def expired(self, *, at: datetime) -> "ApiKeyQuerySet":
-        """Keys whose time was over at `at`."""
-        return self.filter(expires_at__lte=at)
 
 
 class ApiKey(models.Model):
@@ -71,14 +59,12 @@ class ApiKey(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
 
-    objects: ClassVar[models.Manager["ApiKey"]] = ApiKeyQuerySet.as_manager()
-
     class Meta:
         verbose_name = "API key"
         ordering = ("-created_at",)
         indexes = (models.Index(fields=("tenant", "application"), name="key_tenant_application"),)
         constraints = (
-            # Once revoked, always revoked: the time stays with the status.
+            # That it stays revoked is a trigger's task (sql/final_states.sql).
             models.CheckConstraint(
                 name="key_revoked_has_time",
                 condition=models.Q(status="revoked") ^ models.Q(revoked_at__isnull=True),

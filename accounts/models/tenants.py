@@ -7,8 +7,9 @@ from django.db import models
 
 
 def validate_time_zone(name: str) -> None:
-    """Refuses what is not a name of the IANA time zone database."""
-    if name not in zoneinfo.available_timezones():
+    """Refuses what is not a name of the IANA time zone database, or is not one that PostgreSQL knows too."""
+    region = "/" in name or name == "UTC"  # not `localtime`, `Factory` and the like
+    if not region or name not in zoneinfo.available_timezones():
         raise ValidationError(f"{name!r} is not a time zone; use an IANA name such as Europe/Berlin.")
 
 

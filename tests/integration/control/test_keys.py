@@ -2,10 +2,11 @@
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.db import IntegrityError, connection, transaction
 
 from accounts.actions import keys, tenants
 from accounts.errors import KeyNotActive, TenantNotActive
-from accounts.models import ApiKey
+from accounts.models import ApiKey, Tenant
 from compliance.models import AuditEvent
 from tests.factories import THE_SYSTEM, a_key, a_tenant
 
@@ -61,3 +62,43 @@ def test_closing_a_tenant_revokes_its_keys() -> None:
     assert key.status == "revoked"
     with pytest.raises(TenantNotActive):
         a_key(tenant.applications.get())
+
+
+def test_a_change_made_on_an_older_copy_does_not_revive_a_revoked_key() -> None:
+    key, _ = a_key()
+    older_copy = ApiKey.objects.get(pk=key.pk)
+    keys.revoke(key=key, by=THE_SYSTEM)
+    older_copy.name = "renamed"
+    with pytest.raises(KeyNotActive):
+        keys.change(key=older_copy, by=THE_SYSTEM)
+    key.refresh_from_db()
+    assert key.status == "revoked"
+
+
+def test_a_change_made_on_an_older_copy_does_not_resume_what_was_suspended() -> None:
+    key, _ = a_key()
+    older_key, older_tenant = ApiKey.objects.get(pk=key.pk), Tenant.objects.get(pk=key.tenant_id)
+    keys.suspend(key=key, by=THE_SYSTEM)
+    tenants.suspend(tenant=key.tenant, by=THE_SYSTEM)
+    older_key.name = older_tenant.name = "renamed"
+    assert keys.change(key=older_key, by=THE_SYSTEM).status == "suspended"
+    assert tenants.change(tenant=older_tenant, by=THE_SYSTEM).status == "suspended"
+    key.refresh_from_db()
+    assert (key.name, key.status) == ("renamed", "suspended")
+
+
+@pytest.mark.parametrize(
+    ("table", "status"), [("accounts_apikey", "revoked"), ("accounts_tenant", "closed")], ids=["key", "tenant"]
+)
+def test_the_database_keeps_what_is_final(table: str, status: str) -> None:
+    key, _ = a_key()
+    tenants.close(tenant=key.tenant, by=THE_SYSTEM)
+    with pytest.raises(IntegrityError, match=f"is {status} for good"), transaction.atomic():  # noqa: SIM117
+        with connection.cursor() as cursor:
+            cursor.execute(f"UPDATE {table} SET status = 'active', {status}_at = NULL")
+
+
+@pytest.mark.parametrize("zone", ["localtime", "Factory", "Mars/Olympus", ""])
+def test_a_time_zone_that_budgets_could_not_follow_is_refused(zone: str) -> None:
+    with pytest.raises(ValidationError):
+        a_tenant(time_zone=zone)
