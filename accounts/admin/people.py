@@ -16,6 +16,7 @@ from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilt
 
 from accounts.actions import groups, members, users
 from accounts.admin.people_forms import AddUserForm, ChangeUserForm, GroupForm, PasswordForm
+from accounts.admin.rights import is_above, is_superuser
 from accounts.models import Membership, User
 from compliance.admin.base import GovernedAdmin, Verbs
 from compliance.admin.links import list_url, row_of_links
@@ -59,13 +60,13 @@ class UserAdmin(GovernedAdmin):
         return super().get_form(request, obj, change=change, **({} if obj else {"form": AddUserForm}), **kwargs)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Only superusers change superusers, or they could be taken over by a new password."""
-        above = isinstance(obj, User) and obj.is_superuser and not _is_superuser(request)
+        """Nobody changes people with more rights than their own, or could take them over by a new password."""
+        above = isinstance(obj, User) and is_above(obj, request)
         return not above and super().has_change_permission(request, obj)
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
         """Only superusers give rights away."""
-        rights = () if _is_superuser(request) else ("is_superuser", "groups")
+        rights = () if is_superuser(request) else ("is_superuser", "groups")
         return (*self.readonly_fields, *rights) if obj else ()
 
     def create_row(self, request: HttpRequest, row: User, form: AddUserForm) -> None:
@@ -175,6 +176,8 @@ class MembershipAdmin(GovernedAdmin):
 
 @admin.register(Group)
 class GroupAdmin(GovernedAdmin):
+    """Only superusers write groups: whoever could, would give their own group every right. Others may look."""
+
     verbs = Verbs(noun="group", create=groups.add, change=groups.change, remove=groups.remove)
     form = GroupForm
     empty_hint = "A group gives permissions to users who are no superusers."
@@ -187,6 +190,15 @@ class GroupAdmin(GovernedAdmin):
         counts = {"people": Count("user", distinct=True), "rights": Count("permissions", distinct=True)}
         rows: QuerySet[Group] = super().get_queryset(request).annotate(**counts)
         return rows
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return is_superuser(request) and super().has_add_permission(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return is_superuser(request) and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return is_superuser(request) and super().has_delete_permission(request, obj)
 
     def create_row(self, request: HttpRequest, row: Group, form: GroupForm) -> None:
         groups.add(group=row, permissions=form.cleaned_data["permissions"], by=actor_of(request))
@@ -201,7 +213,3 @@ class GroupAdmin(GovernedAdmin):
     @column("Permissions", ordering="rights")
     def permissions_count(self, group: Group) -> int:
         return int(getattr(group, "rights", 0))
-
-
-def _is_superuser(request: HttpRequest) -> bool:
-    return isinstance(request.user, User) and request.user.is_superuser
