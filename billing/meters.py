@@ -1,9 +1,12 @@
-"""Which meters a tenant's requests are charged to, from its tier and its budgets. Pure."""
+"""Which meters a tenant's requests are charged to, from its tier and its budgets."""
 
 from collections.abc import Iterable
 
 from billing.contracts import SECOND_NS, MeterKind, MeterSpec, RequestLimits
 from billing.models import Budget, Tier
+
+NOTHING = RequestLimits(output_tokens_cap=0, max_messages=0, max_message_chars=0, max_prompt_chars=0)
+"""What a tenant without a tier may send."""
 
 _RATES = (
     ("requests_per_minute", MeterKind.REQUESTS, 60),

@@ -19,6 +19,7 @@ import structlog  # noqa: E402 - after Django has configured logging
 from django.conf import settings  # noqa: E402
 from django.db import connections  # noqa: E402
 
+from config.limits import limited  # noqa: E402
 from gateway import memory  # noqa: E402
 from gateway.http.asgi import DataPlane  # noqa: E402
 from gateway.http.problems import status_of  # noqa: E402
@@ -29,6 +30,9 @@ from gateway.tokens import tokenizer  # noqa: E402
 log = structlog.get_logger("config.asgi")
 
 _PROBES = ("/livez", "/readyz")
+_NOT_LIBPQ = {"client_encoding", "context", "cursor_factory", "pool", "prepare_threshold"}
+"""What Django's own backend adds to the parameters of a connection."""
+
 _data_plane = DataPlane()
 
 
@@ -36,15 +40,17 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
     if scope["type"] == "lifespan":
         await _live(receive, send)
     elif scope["type"] == "http":
-        await _plane_of(scope["path"])(scope, receive, send)
+        plane = _data_plane if _is_data(scope["path"]) else _control_plane
+        await plane(scope, receive, send)
 
 
-def _plane_of(path: str) -> Any:
-    if path in _PROBES or settings.PLANE == "data":
-        return _data_plane
-    if path.startswith("/v1/") and settings.PLANE == "all":
-        return _data_plane
-    return _django
+def _is_data(path: str) -> bool:
+    return path in _PROBES or settings.PLANE == "data" or (path.startswith("/v1/") and settings.PLANE == "all")
+
+
+async def _control_plane(scope: Any, receive: Any, send: Any) -> None:
+    bounded = limited(receive, most_bytes=settings.BODY_LIMIT_BYTES, within_s=settings.BODY_TIMEOUT_S)
+    await _django(scope, bounded, send)
 
 
 async def _live(receive: Any, send: Any) -> None:
@@ -72,9 +78,8 @@ async def open_plane() -> Plane:
 
 def libpq_params(alias: str) -> dict[str, Any]:
     """How to reach a database without Django; starts the embedded server if that is where it is."""
-    names = {"dbname", "host", "port", "user", "password", "sslmode", "sslrootcert", "sslcert", "sslkey"}
     params = connections[alias].get_connection_params()
-    return {name: value for name, value in params.items() if name in names and value is not None}
+    return {name: value for name, value in params.items() if name not in _NOT_LIBPQ and value is not None}
 
 
 def _drain_on_sigterm(plane: Plane) -> None:

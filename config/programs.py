@@ -10,6 +10,11 @@ from config.supervisor import Program
 STREAMS_MAY_TAKE_S = 60
 """How long open streams may go on after a server was told to stop."""
 
+CONNECTIONS_AT_ONCE = 16_384
+"""Idle ones count too, and beyond it nobody is answered. Requests at once are limited by MAX_IN_FLIGHT."""
+
+CONNECTIONS_WAITING = 4_096
+
 
 def sandbox(port: int) -> Program:
     """The upstream that needs no weights."""
@@ -27,9 +32,11 @@ def worker() -> Program:
 def server() -> Program:
     """Both planes."""
     address = ("--host", settings.BIND_HOST, "--port", str(settings.PORT))
-    options = ("--interface", "asgi", "--loop", "uvloop", "--workers", "1", "--no-ws", "--log-level", "warning")
+    options = ("--interface", "asgi", "--loop", "uvloop", "--no-ws", "--log-level", "warning")
+    workers = ("--workers", "1", "--respawn-failed-workers")
+    crowd = ("--backlog", str(CONNECTIONS_WAITING), "--backpressure", str(CONNECTIONS_AT_ONCE))
     patience = ("--workers-kill-timeout", str(STREAMS_MAY_TAKE_S))
-    arguments = (*address, *options, *patience, "config.asgi:application")
+    arguments = (*address, *options, *workers, *crowd, *patience, "config.asgi:application")
     return _python("server", "-m", "granian", *arguments, grace_s=STREAMS_MAY_TAKE_S + 10)
 
 

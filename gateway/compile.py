@@ -35,16 +35,13 @@ class Compiled(Generic[T]):
 
 
 def principal(public_id: str) -> Compiled[Principal | None]:
-    """What is known of the key with that public id; None when there is no such key, or its tenant has no tier."""
+    """What is known of the key with that public id; None when there is no such key."""
     key = ApiKey.objects.filter(public_id=public_id).only("tenant_id").first()
     if key is None:
         return Compiled(None, {})
     revisions = revisions_of([key.tenant_id, GLOBAL_SCOPE])  # before the rows, so that no change can be missed
     key = ApiKey.objects.select_related("tenant", "application").filter(public_id=public_id).first()
-    subscription = Subscription.objects.select_related("tier").filter(tenant_id=key.tenant_id).first() if key else None
-    if key is None or subscription is None:
-        return Compiled(None, revisions)
-    return Compiled(_principal(key, subscription), revisions)
+    return Compiled(_principal(key) if key else None, revisions)
 
 
 def route_table() -> Compiled[RouteTable]:
@@ -66,8 +63,10 @@ def revisions_of(scopes: list[int]) -> Revisions:
     return {scope: known.get(scope, 0) for scope in scopes}
 
 
-def _principal(key: ApiKey, subscription: Subscription) -> Principal:
-    tenant, application, tier = key.tenant, key.application, subscription.tier
+def _principal(key: ApiKey) -> Principal:
+    tenant, application = key.tenant, key.application
+    subscription = Subscription.objects.select_related("tier").filter(tenant=tenant).first()
+    tier = subscription.tier if subscription else None
     mine = Q(application=None, api_key=None) | Q(application=application) | Q(api_key=key)
     budgets = Budget.objects.filter(mine, tenant=tenant, active=True).order_by("id")
     return Principal(
@@ -85,14 +84,16 @@ def _principal(key: ApiKey, subscription: Subscription) -> Principal:
         scopes=frozenset(key.scopes),
         models=frozenset(key.allowed_models),
         networks=tuple(ipaddress.ip_network(network) for network in key.allowed_networks),
-        limits=meters.request_limits(tier),
-        meters=meters.of_tier(tier, tenant_id=tenant.pk) + meters.of_budgets(budgets, zone=tenant.time_zone),
+        has_tier=tier is not None,
+        limits=meters.request_limits(tier) if tier else meters.NOTHING,
+        meters=(meters.of_tier(tier, tenant_id=tenant.pk) if tier else ())
+        + meters.of_budgets(budgets, zone=tenant.time_zone),
     )
 
 
 def _active_deployments() -> list[Deployment]:
     active = Deployment.objects.filter(active=True, provider__active=True, model__active=True)
-    return list(active.select_related("model", "provider").order_by("model__name", "priority", "id"))
+    return list(active.select_related("model", "provider__credential").order_by("model__name", "priority", "id"))
 
 
 def _append(models: dict[str, ModelRoutes], deployment: Deployment, rates: Rates) -> None:

@@ -16,7 +16,7 @@ def credential_of(provider: Provider) -> str:
     Raises:
         DecryptionFailed: the root key that it was sealed under is not at hand.
     """
-    stored = ProviderCredential.objects.filter(provider=provider).first()
+    stored: ProviderCredential | None = getattr(provider, "credential", None)
     if stored is None:
         return ""
     return crypto.unseal(bytes(stored.sealed), keys=settings.ROOT_KEYS, context=_context(provider)).decode()

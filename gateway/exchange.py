@@ -11,6 +11,7 @@ from gateway.principal import Principal
 from gateway.routing import ModelRoutes, Route
 from gateway.upstream import UpstreamAnswer
 from gateway.wire.chat import ChatRequest
+from gateway.wire.prompt import Prompt
 
 
 @dataclass(slots=True, kw_only=True)
@@ -26,14 +27,17 @@ class Exchange:
     # validate
     payload: Mapping[str, Any] = field(default_factory=dict)
     chat: ChatRequest | None = None
+    prompt: Prompt | None = None
 
     # route
     model: ModelRoutes | None = None
     routes: tuple[Route, ...] = ()
 
     # admit
+    input_estimate: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
+    hold_nano: int = 0
     lease_s: int = 0
     standing: Standing | None = None
     admitted: bool = False
@@ -49,6 +53,7 @@ class Exchange:
     # call, of a whole answer; relay, of a streamed one
     produced: list[str] = field(default_factory=list)
     reported: Tokens | None = None
+    finished: bool = False
 
     # settle
     tokens: Tokens = field(default_factory=Tokens)

@@ -61,17 +61,20 @@ class Ledger:
         self._admissions = Batcher(Caller(connection_params, _admit), keep=False)
         self._settlements = Batcher(Caller(connection_params, _settle), keep=True)
         self._notes = Batcher(Caller(connection_params, _note), keep=True)
+        self._pings = Batcher(Caller(connection_params, _ping), keep=False)
 
     def start(self) -> None:
         self._admissions.start()
         self._settlements.start()
         self._notes.start()
+        self._pings.start()
 
     async def close(self, *, within_s: float = 10.0) -> None:
         """Finishes what was begun, for at most `within_s`; holds that were not settled by then will be swept."""
         await self._admissions.close(within_s=1.0)
         await self._settlements.close(within_s=within_s)
         await self._notes.close(within_s=1.0)
+        await self._pings.close(within_s=0.0)
 
     async def admit(self, admission: Admission) -> Standing:
         """Asks for admission: one hold in all of its meters, or in none.
@@ -100,17 +103,15 @@ class Ledger:
         self._notes.submit(record)
 
     async def ping(self) -> None:
-        """Asks the ledger for an empty batch.
+        """Asks the ledger for nothing.
 
         Raises:
-            psycopg.Error: it cannot be reached.
+            Unavailable: it cannot be reached.
         """
-        await self._notes.submit({})
-
-    @property
-    def backlog(self) -> int:
-        """Settlements that wait for the ledger."""
-        return len(self._settlements)
+        try:
+            await self._pings.submit(None)
+        except psycopg.Error as error:
+            raise Unavailable("The gateway cannot reach its ledger right now. Retry in a moment.") from error
 
     def _give_back(self, admission: Admission, done: "asyncio.Future[Standing]") -> None:
         if done.exception() is not None or done.result().refused_by is None:
@@ -207,8 +208,13 @@ async def _settle(connection: psycopg.AsyncConnection[Any], settlements: list[Se
 
 
 async def _note(connection: psycopg.AsyncConnection[Any], records: list[Mapping[str, Any]]) -> list[None]:
-    await connection.execute(_NOTE, [_encode([record for record in records if record]).decode()])
+    await connection.execute(_NOTE, [_encode(records).decode()])
     return [None] * len(records)
+
+
+async def _ping(connection: psycopg.AsyncConnection[Any], pings: list[None]) -> list[None]:
+    await connection.execute("SELECT 1")
+    return pings
 
 
 def _array(values: Any) -> str:

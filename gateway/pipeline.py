@@ -52,6 +52,9 @@ async def stream(exchange: Exchange, plane: Plane) -> AsyncGenerator[bytes, None
     except UpstreamFailed as error:
         await _settled(_conclude(exchange, plane, outcome="cut", code=error.code, status=plane.status_of(error)))
         raise
+    except Exception as error:
+        await _settled(_fail(exchange, plane, error))
+        raise
     finally:  # also when the client has left: nothing here may wait
         if not exchange.outcome:
             _conclude(exchange, plane, outcome="client_left", status=499)
@@ -82,10 +85,9 @@ def _conclude(
     if exchange.admitted:
         settlement = plane.ledger.settle(settle.run(exchange))
     elif outcome != "client_left":
-        model = exchange.chat.model if exchange.chat else ""
-        plane.refusals.count(
-            exchange.principal, request_id=exchange.request_id, model=model[:100], code=code, status=status
-        )
+        # Only models that exist: a client that makes up names must not make up rows.
+        model = exchange.model.name if exchange.model else ""
+        plane.refusals.count(exchange.principal, request_id=exchange.request_id, model=model, code=code, status=status)
     _log(exchange)
     return settlement
 

@@ -1,9 +1,11 @@
 """What the stages work with: one of each per process."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+import structlog
 
 from gateway import compile
 from gateway.bridge import Bridge
@@ -13,6 +15,10 @@ from gateway.refusals import Refusals
 from gateway.snapshot import Snapshots
 from gateway.upstream import UpstreamClient
 from gateway.watch import PolicyWatch
+
+AGAIN_AFTER_S = 1.0
+
+log = structlog.get_logger("gateway.plane")
 
 Remembered = tuple[Principal, Standing, float, float]
 
@@ -62,7 +68,7 @@ class Plane:
     def start(self) -> None:
         self.ledger.start()
         loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(self.watch.run()), loop.create_task(self.refusals.run())]
+        self._tasks = [loop.create_task(_forever(work)) for work in (self.watch.run, self.refusals.run)]
 
     async def close(self) -> None:
         """Hands what is left to the ledger, then lets go of connections and threads."""
@@ -74,3 +80,13 @@ class Plane:
         await self.ledger.close()
         await self.upstream.close()
         self.bridge.close()
+
+
+async def _forever(work: Callable[[], Awaitable[None]]) -> None:
+    """Runs `work` until cancelled; should it ever end, it is begun again."""
+    while True:
+        try:
+            await work()
+        except Exception:
+            log.exception("a background task failed")
+        await asyncio.sleep(AGAIN_AFTER_S)

@@ -22,6 +22,7 @@ class Principal:
     application_id: int
     environment: str
     active: bool
+    has_tier: bool
     expires_at: float
     scopes: frozenset[str]
     models: frozenset[str]

@@ -41,17 +41,15 @@ class Refusals:
         self._ledger = ledger
         self._counts: dict[_Kind, _Count] = {}
 
-    def count(self, principal: Principal, *, request_id: str, model: str, code: str, status: int) -> str:
-        """Counts one; returns the id of the record that it goes into."""
+    def count(self, principal: Principal, *, request_id: str, model: str, code: str, status: int) -> None:
         kind = _Kind(
             principal.tenant_id, principal.application_id, principal.key_id, principal.environment, model, code, status
         )
         count = self._counts.get(kind)
         if count is None:
-            count = self._counts[kind] = _Count(request_id, datetime.now(UTC).isoformat())
+            self._counts[kind] = _Count(request_id, datetime.now(UTC).isoformat())
         else:
             count.requests += 1
-        return count.request_id
 
     def flush(self) -> None:
         counts, self._counts = self._counts, {}

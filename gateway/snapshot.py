@@ -20,6 +20,7 @@ from gateway.routing import RouteTable
 TRUSTED_FOR_S = 10.0
 UNKNOWN_KEPT_S = 0.5
 MOST_PRINCIPALS = 20_000
+MOST_UNKNOWN = 10_000
 
 T = TypeVar("T")
 LoadPrincipal = Callable[[str], Awaitable[Compiled[Principal | None]]]
@@ -30,7 +31,6 @@ LoadRoutes = Callable[[], Awaitable[Compiled[RouteTable]]]
 class _Entry(Generic[T]):
     value: T
     revisions: Revisions
-    until: float
 
 
 class Snapshots:
@@ -39,7 +39,8 @@ class Snapshots:
     def __init__(self, *, load_principal: LoadPrincipal, load_routes: LoadRoutes) -> None:
         self._load_principal = load_principal
         self._load_routes = load_routes
-        self._principals: OrderedDict[str, _Entry[Principal | None]] = OrderedDict()
+        self._principals: OrderedDict[str, _Entry[Principal]] = OrderedDict()
+        self._unknown: dict[str, float] = {}  # until when; apart, so that made-up keys push no real one out
         self._routes: _Entry[RouteTable] | None = None
         self._loading: dict[str, asyncio.Future[Any]] = {}
         self._drops = 0
@@ -52,9 +53,11 @@ class Snapshots:
             Unavailable: the policy could not be read, or not be confirmed, for too long.
         """
         self._require_confirmed()
-        entry = self._principals.get(public_id)
-        if entry is not None and time.monotonic() < entry.until:
+        if (entry := self._principals.get(public_id)) is not None:
+            self._principals.move_to_end(public_id)
             return entry.value
+        if time.monotonic() < self._unknown.get(public_id, 0.0):
+            return None
         return await self._once(public_id, lambda: self._fill_principal(public_id))
 
     async def routes(self) -> RouteTable:
@@ -64,7 +67,7 @@ class Snapshots:
             Unavailable: the policy could not be read, or not be confirmed, for too long.
         """
         self._require_confirmed()
-        if self._routes is not None and time.time() < self._routes.until:
+        if self._routes is not None and time.time() < self._routes.value.expires_at:
             return self._routes.value
         return await self._once("/routes", self._fill_routes)
 
@@ -88,13 +91,14 @@ class Snapshots:
         if scope == GLOBAL_SCOPE:
             self.drop_all()
             return
-        stale = [key for key, entry in self._principals.items() if not entry.revisions or scope in entry.revisions]
-        for public_id in stale:
+        self._unknown.clear()
+        for public_id in [key for key, entry in self._principals.items() if scope in entry.revisions]:
             del self._principals[public_id]
 
     def drop_all(self) -> None:
         self._drops += 1
         self._principals.clear()
+        self._unknown.clear()
         self._routes = None
 
     def _require_confirmed(self) -> None:
@@ -111,15 +115,22 @@ class Snapshots:
 
     async def _fill_principal(self, public_id: str) -> Principal | None:
         compiled = await self._fresh(lambda: self._load_principal(public_id))
-        kept_s = float("inf") if compiled.value is not None else UNKNOWN_KEPT_S
-        self._principals[public_id] = _Entry(compiled.value, compiled.revisions, time.monotonic() + kept_s)
+        if compiled.value is None:
+            self._remember_unknown(public_id)
+            return None
+        self._principals[public_id] = _Entry(compiled.value, compiled.revisions)
         if len(self._principals) > MOST_PRINCIPALS:
             self._principals.popitem(last=False)
         return compiled.value
 
+    def _remember_unknown(self, public_id: str) -> None:
+        if len(self._unknown) >= MOST_UNKNOWN:
+            self._unknown.clear()
+        self._unknown[public_id] = time.monotonic() + UNKNOWN_KEPT_S
+
     async def _fill_routes(self) -> RouteTable:
         compiled = await self._fresh(self._load_routes)
-        self._routes = _Entry(compiled.value, compiled.revisions, compiled.value.expires_at)
+        self._routes = _Entry(compiled.value, compiled.revisions)
         return compiled.value
 
     async def _fresh(self, load: Callable[[], Awaitable[Compiled[T]]]) -> Compiled[T]:

@@ -12,6 +12,7 @@ from gateway.wire.chat import UpstreamError, UpstreamErrorBody
 
 ANSWER_MOST_BYTES = 64 * 2**20
 ERROR_MOST_BYTES = 64 * 2**10
+MESSAGE_MOST_CHARS = 1_000
 _CLIENTS_FAULT = frozenset({400, 413, 422})
 
 
@@ -123,8 +124,9 @@ async def _refused(response: aiohttp.ClientResponse) -> UpstreamFailed:
     status = response.status
     if status in _CLIENTS_FAULT:
         said = await _error_of(response)
-        code = str(said.code) if said.code is not None else None
-        return UpstreamRejected(said.message or "The upstream refused it.", param=said.param, upstream_code=code)
+        code = str(said.code)[:64] if said.code is not None else None
+        message = (said.message or "The upstream refused it.")[:MESSAGE_MOST_CHARS]
+        return UpstreamRejected(message, param=said.param, upstream_code=code)
     if status == 429:
         return UpstreamFailed("The upstream limits its rate.", retry_after_s=retry_after_s, busy=True)
     if status in (401, 403):

@@ -8,9 +8,11 @@ from django.db import transaction
 
 from accounts.actions import users
 from accounts.models import Tenant, User
+from billing.actions import tiers
 from compliance.contracts import Actor
-from gateway.demo import credentials, tenants, tiers, upstreams, usage
+from gateway.demo import credentials, tenants, upstreams, usage
 from gateway.demo.credentials import Credentials
+from gateway.demo.upstreams import Upstream
 
 ACTOR = Actor(kind="command", id="seed_demo")
 ADMINISTRATOR = "admin"
@@ -22,17 +24,23 @@ def is_wanted() -> bool:
     return not Tenant.objects.exists()
 
 
-def run(*, sandbox_port: int = SANDBOX_PORT) -> None:
-    """Adds tiers, tenants, upstreams, an administrator and two weeks of usage, and writes `var/demo.json`."""
-    _add_everything(sandbox_port)
+def run(*, sandbox_port: int = SANDBOX_PORT) -> list[str]:
+    """Adds tiers, tenants, upstreams, an administrator and two weeks of usage, and writes `var/demo.json`.
+
+    Returns remarks for whoever started it.
+    """
+    openai = upstreams.find_openai(os.environ)  # before the transaction, which must not wait for an upstream
+    _add_everything(sandbox_port, openai)
     usage.open_balances(by=ACTOR)
+    return [openai.remark] if openai and openai.remark else []
 
 
 @transaction.atomic
-def _add_everything(sandbox_port: int) -> None:
+def _add_everything(sandbox_port: int, openai: Upstream | None) -> None:
     tiers.seed(by=ACTOR)
     upstreams.seed_sandbox(port=sandbox_port, by=ACTOR)
-    upstreams.seed_openai(os.environ, by=ACTOR)
+    if openai:
+        upstreams.seed_openai(openai, by=ACTOR)
     api_key = tenants.seed(by=ACTOR)
     usage.seed()
     password = _add_administrator()

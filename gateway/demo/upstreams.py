@@ -1,13 +1,18 @@
 """Where the demo's requests go: the sandbox, and OpenAI when a key for it is at hand."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
 from urllib.parse import urlsplit
 
+from billing import list_prices
 from billing.actions import prices
 from billing.models import Price
 from compliance.contracts import Actor
 from gateway.actions import providers, routes
+from gateway.demo import catalogue
 from gateway.models import Deployment, Model, Provider
+from gateway.models.routes import MODEL_NAME
 
 SANDBOX = "sandbox"
 SANDBOX_MODELS: dict[str, dict[str, int]] = {
@@ -17,6 +22,7 @@ SANDBOX_MODELS: dict[str, dict[str, int]] = {
 """Prices per million tokens."""
 
 OPENAI = "openai"
+OPENAI_URL = "https://api.openai.com/v1"
 OPENAI_MODELS = [
     "gpt-6.1-sol",
     "gpt-6.1-terra",
@@ -29,6 +35,19 @@ OPENAI_MODELS = [
     "gpt-4o",
     "gpt-4o-mini",
 ]
+"""What is added when the upstream does not say which models it has."""
+
+MODELS_MOST = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upstream:
+    """OpenAI, or what stands in for it, with the models to add."""
+
+    base_url: str
+    credential: str
+    models: list[str]
+    remark: str = ""
 
 
 def seed_sandbox(*, port: int, by: Actor) -> None:
@@ -41,19 +60,48 @@ def seed_sandbox(*, port: int, by: Actor) -> None:
         _route(name, provider=provider, by=by)
 
 
-def seed_openai(environment: Mapping[str, str], *, by: Actor) -> None:
-    """Adds OpenAI with those of the models above whose price is known, when OPENAI_API_KEY is set."""
-    credential = environment.get("OPENAI_API_KEY", "")
-    if not credential:
-        return
+def find_openai(environment: Mapping[str, str]) -> Upstream | None:
+    """What OPENAI_API_KEY and OPENAI_BASE_URL name, which is asked for its models; None when neither is set."""
+    credential, url = environment.get("OPENAI_API_KEY", ""), environment.get("OPENAI_BASE_URL", "")
+    if not credential and not url:
+        return None
+    base_url = (url or OPENAI_URL).rstrip("/")
+    try:
+        listed = catalogue.models(base_url=base_url, credential=credential)
+    except catalogue.CannotBeAsked as error:
+        remark = f"{base_url}/models could not be asked ({error}): added the usual models of OpenAI."
+        return Upstream(base_url=base_url, credential=credential, models=OPENAI_MODELS, remark=remark)
+    models = _usable(listed)
+    remark = (
+        "" if models else f"{base_url}/models lists no model with a list price: add models and prices in the admin."
+    )
+    return Upstream(base_url=base_url, credential=credential, models=models, remark=remark)
+
+
+def _usable(listed: list[str]) -> list[str]:
+    """The first of those that have a name that clients can ask for, and a list price for what they answer.
+
+    Models without a price for output, such as embeddings, do not chat.
+    """
+    names = (name for name in dict.fromkeys(listed) if len(name) <= 100 and MODEL_NAME.regex.match(name))
+    return list(islice((name for name in names if name not in SANDBOX_MODELS and _answers(name)), MODELS_MOST))
+
+
+def _answers(model: str) -> bool:
+    nano = list_prices.list_price(provider=OPENAI, model=model)
+    return nano is not None and nano["output_nano"] > 0
+
+
+def seed_openai(found: Upstream, *, by: Actor) -> None:
+    """Adds the upstream with those of its models whose list price is known."""
     provider = Provider(
         slug=OPENAI,
         name="OpenAI",
-        base_url=environment.get("OPENAI_BASE_URL", "") or "https://api.openai.com/v1",
+        base_url=found.base_url,
         output_limit_field=Provider.OutputLimitField.MAX_COMPLETION_TOKENS,
     )
-    providers.add(provider=provider, credential=credential, by=by)
-    for price in prices.seed(provider=OPENAI, models=OPENAI_MODELS, by=by):
+    providers.add(provider=provider, credential=found.credential, by=by)
+    for price in prices.seed(provider=OPENAI, models=found.models, by=by):
         _route(price.model, provider=provider, by=by)
 
 

@@ -17,10 +17,10 @@ def text(*, origin: str, found: Credentials | None, logs: Path) -> str:
 
 
 _NO_CREDENTIALS = """
-This database had tenants already, and their secrets are shown once only. For new ones:
+No demo was added to this database, and secrets are shown once only. For new ones:
 
-  manage.py issue_key --application TENANT/APPLICATION --name NAME --environment dev
   manage.py createsuperuser
+  manage.py issue_key --application TENANT/APPLICATION --name NAME --environment dev
 """
 
 

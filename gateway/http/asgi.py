@@ -20,8 +20,8 @@ from django.urls import Resolver404, get_resolver
 from accounts import tokens
 from accounts.tokens import Token
 from config.addresses import client_address, networks
-from gateway.errors import InvalidKey, NotFound, Refusal, TooLarge, TooSlow, Unavailable
-from gateway.http.base import Front, refused
+from gateway.errors import InvalidKey, InvalidRequest, NotFound, Refusal, TooLarge, TooSlow, Unavailable
+from gateway.http.base import Front, recognise, refused
 from gateway.http.problems import problem_of
 from gateway.http.sse import EventStream
 from gateway.ids import new_id
@@ -76,12 +76,14 @@ class DataPlane(ASGIHandler):
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send, *, request_id: str, plane: Plane) -> None:
         headers: Headers = dict(scope["headers"])
-        token = _check_front(scope["path"], headers, plane)
-        body = await _read_body(receive)
         request: Any = ASGIRequest(scope, BytesIO())
-        request.front = Front(
-            plane=plane, request_id=request_id, body=body, token=token, address=_address(scope, headers)
-        )
+        front = request.front = Front(plane=plane, request_id=request_id, address=_address(scope, headers))
+        if not scope["path"].startswith("/v1/"):
+            await _send_whole(send, await self._answer(request), request_id)
+            return
+        front.token = _check_front(headers, plane)
+        front.principal = await recognise(front.token, plane)
+        front.body = await _read_body(receive)
         async with _Listening(receive):
             response = await self._answer(request)
             if isinstance(response, EventStream):
@@ -121,10 +123,8 @@ class _Listening:
             raise ClientLeft from error
 
 
-def _check_front(path: str, headers: Headers, plane: Plane) -> Token | None:
-    """Refuses what needs neither body nor look-up. Returns the key's text; None for what needs no key."""
-    if not path.startswith("/v1/"):
-        return None
+def _check_front(headers: Headers, plane: Plane) -> Token:
+    """Refuses what needs neither body nor look-up. Returns the key's text."""
     if plane.in_flight > settings.MAX_IN_FLIGHT:
         raise Unavailable("The gateway is at its limit of requests at once. Retry in a moment.")
     if plane.draining:
@@ -146,7 +146,7 @@ def _token(headers: Headers) -> Token | None:
 
 def _content_length(headers: Headers) -> int:
     text = headers.get(b"content-length", b"0")
-    return int(text) if text.isdigit() else 0
+    return int(text[:20]) if text.isdigit() else 0
 
 
 def _too_large() -> TooLarge:
@@ -161,8 +161,8 @@ async def _read_body(receive: Receive) -> bytes:
             more = True
             while more:
                 message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise ClientLeft
+                if message["type"] == "http.disconnect":  # it left, or what it sent cannot be read
+                    raise InvalidRequest("The body did not arrive to its end.")
                 pieces += message.get("body", b"")
                 more = message.get("more_body", False)
                 if len(pieces) > settings.BODY_LIMIT_BYTES:

@@ -1,7 +1,7 @@
-"""REST framework's view, awaited: its authentication, permission and exception machinery as it is.
+"""REST framework's view, awaited: its authentication, permission and schema machinery.
 
 That is possible because on this plane those steps only read memory; the one look-up that may not, of the key's
-principal, is awaited before they begin.
+principal, is awaited by the front before they begin.
 """
 
 from dataclasses import dataclass
@@ -25,14 +25,14 @@ from gateway.principal import Principal
 
 @dataclass(slots=True, kw_only=True)
 class Front:
-    """What the front found of a request before a view gets it. `principal` is looked up by the view."""
+    """What the front found of a request before a view gets it. Without a principal it is a probe."""
 
     plane: Plane
     request_id: str
-    body: bytes
-    token: Token | None
     address: str
+    token: Token | None = None
     principal: Principal | None = None
+    body: bytes = b""
 
 
 def front_of(request: Request) -> Front:
@@ -44,29 +44,42 @@ def principal_of(request: Request) -> Principal:
     return cast(Principal, request.user)
 
 
+async def recognise(token: Token, plane: Plane) -> Principal:
+    """The principal whose key `token` is.
+
+    Raises:
+        InvalidKey: unknown, wrong, suspended, revoked or expired: one answer, after the same work.
+        Unavailable: policy cannot be read, or not be confirmed.
+    """
+    principal = await plane.snapshots.principal(token.public_id)
+    peppers = settings.KEY_PEPPERS
+    stored, version = (principal.digest, principal.pepper_version) if principal else (b"", max(peppers))
+    right = tokens.matches(token.text, stored=stored, version=version, peppers=peppers)
+    if principal is None or not right or not principal.usable or token.environment != principal.environment:
+        raise InvalidKey
+    return principal
+
+
 class KeyAuthentication(BaseAuthentication):
-    """The principal is the one whose key was sent. Unknown, wrong, ended: one answer, in the same time."""
+    """The principal whom the front has recognised by the key: before it read the body, which only they may send."""
 
     def authenticate(self, request: Request) -> tuple[Any, Token]:
-        principal, token = front_of(request).principal, front_of(request).token
-        if token is None:
+        front = front_of(request)
+        if front.principal is None or front.token is None:
             raise InvalidKey
-        peppers = settings.KEY_PEPPERS
-        stored, version = (principal.digest, principal.pepper_version) if principal else (b"", max(peppers))
-        right = tokens.matches(token.text, stored=stored, version=version, peppers=peppers)
-        if principal is None or not right or not principal.usable or token.environment != principal.environment:
-            raise InvalidKey
-        return principal, token
+        return front.principal, front.token
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
 
 
 class KeyPermission(BasePermission):
-    """The key has the view's scope, and comes from one of its networks."""
+    """The key's tenant has a tier, the key has the view's scope, and comes from one of its networks."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         principal = principal_of(request)
+        if not principal.has_tier:
+            raise NotAllowed("This key's tenant has no tier yet. Ask your administrator to subscribe it to one.")
         if view.scope not in principal.scopes:
             raise NotAllowed(f"This key lacks the scope '{view.scope}'. Ask your administrator for one that has it.")
         if not principal.may_come_from(front_of(request).address):
@@ -86,8 +99,6 @@ class AsyncView(APIView):
 
     async def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
         front: Front = request.front
-        if front.token is not None:
-            front.principal = await front.plane.snapshots.principal(front.token.public_id)
         self.args, self.kwargs = args, kwargs
         self.request = self.initialize_request(request, *args, **kwargs)
         try:

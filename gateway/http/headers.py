@@ -1,6 +1,7 @@
 """Headers of answers: how the key stands with its limits, in OpenAI's names and durations, and the gateway's own."""
 
 import time
+from dataclasses import replace
 
 from billing import money
 from billing.contracts import MeterKind, MeterSpec
@@ -12,13 +13,25 @@ def of_exchange(exchange: Exchange) -> dict[str, str]:
     """Everything that is known of an exchange when its answer, or its refusal, begins."""
     headers = {"openai-processing-ms": str(int((time.perf_counter() - exchange.started) * 1000))}
     if exchange.standing is not None:
-        headers.update(of_standing(exchange.principal.meters, exchange.standing))
+        headers.update(of_standing(exchange.principal.meters, _as_it_is_now(exchange, exchange.standing)))
     if exchange.route is not None:
         headers["x-portcullis-model"] = exchange.route.name
         headers["x-portcullis-overhead-ms"] = f"{exchange.overhead_s * 1000:.1f}"
         if not exchange.streamed:
             headers["x-portcullis-cost"] = f"{money.to_dollars(exchange.cost_nano):f}"
     return headers
+
+
+def _as_it_is_now(exchange: Exchange, standing: Standing) -> Standing:
+    """After a whole answer its hold is settled: what it did not need is free again."""
+    if not exchange.admitted or exchange.streamed:
+        return standing
+    freed = {
+        MeterKind.BUDGET: exchange.hold_nano - exchange.cost_nano,
+        MeterKind.TOKENS: exchange.input_tokens + exchange.output_tokens - exchange.tokens.total,
+    }
+    states = zip(exchange.principal.meters, standing.remaining, strict=True)
+    return replace(standing, remaining=tuple(max(left + freed.get(meter.kind, 0), 0) for meter, left in states))
 
 
 def of_standing(meters: tuple[MeterSpec, ...], standing: Standing) -> dict[str, str]:

@@ -9,14 +9,18 @@ import msgspec
 
 from billing.money import Tokens
 from gateway.routing import Route
-from gateway.wire.chat import Answer, Usage
+from gateway.wire.chat import Answer, AnswerFrame, Choice, Text, Usage
 
 _encode = msgspec.json.Encoder().encode
 _answer = msgspec.json.Decoder(Answer)
+_frame = msgspec.json.Decoder(AnswerFrame)
 _usage = msgspec.json.Decoder(Usage)
 _NULL = b"null"
 _EVENT_END = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 DONE = b"[DONE]"
+OUTPUT_LIMIT_FIELDS = ("max_tokens", "max_completion_tokens")
+MOST_TOKENS = 10**8
+"""Nothing that an upstream reports beyond it is believed."""
 
 
 def url(route: Route) -> str:
@@ -30,12 +34,12 @@ def headers(route: Route) -> dict[str, str]:
     return sent
 
 
-def request_body(payload: Mapping[str, Any], *, route: Route, output_limit: int | None, stream: bool) -> bytes:
-    """The client's body with the upstream's model, always asking for usage, and with `output_limit` if the client
-    named none."""
-    sent = {**payload, "model": route.upstream_model}
-    if output_limit is not None:
-        sent[route.output_limit_field] = output_limit
+def request_body(payload: Mapping[str, Any], *, route: Route, output_limit: int, stream: bool) -> bytes:
+    """The client's body with the upstream's model, always asking for usage, and with `output_limit` in the one field
+    that the upstream heeds, whichever the client used."""
+    sent = {name: value for name, value in payload.items() if name not in OUTPUT_LIMIT_FIELDS}
+    sent["model"] = route.upstream_model
+    sent[route.output_limit_field] = output_limit
     if stream:
         sent["stream_options"] = {**(payload.get("stream_options") or {}), "include_usage": True}
     return _encode(sent)
@@ -49,6 +53,7 @@ class Read:
     tokens: Tokens | None
     only_usage: bool
     error: bool
+    finished: bool
 
 
 def read(data: bytes) -> Read:
@@ -57,14 +62,29 @@ def read(data: bytes) -> Read:
     Raises:
         ValueError: it is not an answer.
     """
-    answer = _answer.decode(data)
+    try:
+        answer = _decoded(data)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
     has_usage = bytes(answer.usage) != _NULL
     return Read(
         produced=answer.produced(),
         tokens=read_usage(bytes(answer.usage)) if has_usage else None,
         only_usage=has_usage and not answer.choices,
         error=bytes(answer.error) != _NULL,
+        finished=any(choice.finish_reason for choice in answer.choices),
     )
+
+
+def _decoded(data: bytes) -> Answer:
+    """The answer, without its texts where they have a form that is not OpenAI's: it passes through all the same."""
+    try:
+        return _answer.decode(data)
+    except msgspec.ValidationError:
+        frame = _frame.decode(data)
+        text = bytes(frame.choices).decode()
+        choices = [Choice(message=Text(content=text))] if text not in ("null", "[]") else []
+        return Answer(choices, usage=frame.usage, error=frame.error)
 
 
 def read_usage(data: bytes) -> Tokens | None:
@@ -88,13 +108,13 @@ def read_usage(data: bytes) -> Tokens | None:
 
 def _plausible(tokens: Tokens) -> bool:
     parts = (tokens.input, tokens.output, tokens.cached_input, tokens.cache_write, tokens.reasoning)
-    return min(parts) >= 0 and max(parts) < 2**40 and tokens.cached_input + tokens.cache_write <= tokens.input
+    return min(parts) >= 0 and max(parts) <= MOST_TOKENS and tokens.cached_input + tokens.cache_write <= tokens.input
 
 
 class EventBuffer:
     """Splits a stream of bytes into the data of its server-sent events; comments and other fields are left out."""
 
-    MOST_BYTES = 16 * 2**20
+    MOST_BYTES = 4 * 2**20
 
     def __init__(self) -> None:
         self._rest = b""

@@ -2,8 +2,6 @@
 
 import time
 
-import msgspec
-
 from billing import money
 from billing.contracts import MeterKind, MeterSpec
 from gateway.errors import BudgetExceeded, RateLimited, Refusal
@@ -11,19 +9,23 @@ from gateway.exchange import Exchange
 from gateway.ledger import Admission
 from gateway.plane import Plane
 from gateway.tokens import count_tokens
-from gateway.wire.chat import ChatRequest
+from gateway.wire.prompt import Prompt
 
-# Chat formats wrap each message in a few tokens, and the answer in three (OpenAI cookbook: 3 to 4 per message).
-TOKENS_PER_MESSAGE = 8
-TOKENS_PER_ATTACHMENT = 3_000
-"""A generous bound for one image (high detail, OpenAI's and Anthropic's own figures stay below); settled exactly."""
+# Chat formats wrap each message in a few tokens, and the answer in three (OpenAI cookbook, "How to count tokens").
+TOKENS_PER_MESSAGE = 4
+TOKENS_PER_ANSWER = 3
+MARGIN_PER_MESSAGE = 4
+"""What a hold has above the estimate: other formats wrap more."""
+
+TOKENS_PER_IMAGE = 3_000
+"""A generous bound (high detail, OpenAI's and Anthropic's own figures stay below); settled at what is reported."""
 
 LEASE_MARGIN_S = 60
 REMEMBERED_S = 1.0
 
 
 async def run(exchange: Exchange, plane: Plane) -> None:
-    """Writes `input_tokens` and `output_tokens` (bounds), `lease_s`, `standing` and `admitted`.
+    """Writes everything of its part of the exchange: estimate, bounds, hold, lease, standing, `admitted`.
 
     Raises:
         RateLimited, BudgetExceeded: a meter refuses; nothing is held then.
@@ -32,10 +34,16 @@ async def run(exchange: Exchange, plane: Plane) -> None:
     _refuse_as_before(exchange, plane)
     model = exchange.model
     assert model is not None
-    exchange.input_tokens = input_bound(exchange.request, tokenizer=model.tokenizer)
+    assert exchange.prompt is not None
+    exchange.input_estimate = input_estimate(exchange.prompt, tokenizer=model.tokenizer)
+    exchange.input_tokens = exchange.input_estimate + MARGIN_PER_MESSAGE * len(exchange.prompt.messages)
     limit = exchange.request.output_limit or exchange.principal.limits.output_tokens_cap
     exchange.lease_s = int(max(route.connect_timeout_s + route.total_timeout_s for route in exchange.routes)) + 1
     exchange.output_tokens = limit * (exchange.request.n or 1)
+    exchange.hold_nano = max(
+        money.hold_nano(input_tokens=exchange.input_tokens, output_tokens=exchange.output_tokens, rates=route.rates)
+        for route in exchange.routes
+    )
     standing = exchange.standing = await plane.ledger.admit(_admission(exchange))
     if standing.refused_by is not None:
         if standing.refused_by.kind == MeterKind.REQUESTS:
@@ -44,14 +52,12 @@ async def run(exchange: Exchange, plane: Plane) -> None:
     exchange.admitted = True
 
 
-def input_bound(chat: ChatRequest, *, tokenizer: str) -> int:
-    """How many tokens the prompt may take: its texts and schemas counted, a bound for what is not text."""
-    texts = [text for message in chat.messages for text in message.texts()]
-    extras = [extra for extra in (chat.tools, chat.response_format) if extra]
-    texts.extend(msgspec.json.encode(extra).decode() for extra in extras)
-    attachments = sum(message.attachments() for message in chat.messages)
-    counted = count_tokens("\n".join(texts), tokenizer)
-    return counted + len(chat.messages) * TOKENS_PER_MESSAGE + attachments * TOKENS_PER_ATTACHMENT
+def input_estimate(prompt: Prompt, *, tokenizer: str) -> int:
+    """About how many tokens the prompt takes: its texts counted, images and what is opaque bounded."""
+    texts = [text for texts in prompt.messages for text in texts]
+    counted = count_tokens("\n".join([*texts, *prompt.extras]), tokenizer)
+    framed = counted + len(prompt.messages) * TOKENS_PER_MESSAGE + TOKENS_PER_ANSWER
+    return framed + prompt.images * TOKENS_PER_IMAGE + prompt.opaque_bytes
 
 
 def refusal(meter: MeterSpec, *, wait_ms: int, exchange: Exchange) -> Refusal:
@@ -59,7 +65,7 @@ def refusal(meter: MeterSpec, *, wait_ms: int, exchange: Exchange) -> Refusal:
     wait = wait_ms if wait_ms >= 0 else None
     if meter.kind == MeterKind.BUDGET:
         resets_at = _time_after(wait) if wait is not None else None
-        return BudgetExceeded(_budget_message(meter, resets_at), resets_at=resets_at)
+        return BudgetExceeded(_budget_message(meter, resets_at, exchange), resets_at=resets_at)
     if meter.kind == MeterKind.CONCURRENCY:
         return RateLimited(f"Too many {meter.label}: at most {meter.limit}.", wait_ms=wait)
     if wait is None:
@@ -76,22 +82,25 @@ def _time_after(wait_ms: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + wait_ms / 1000))
 
 
-def _budget_message(meter: MeterSpec, resets_at: str | None) -> str:
-    limit = money.show(meter.limit)
-    if resets_at is None:
-        return f"The request may cost more than is left of the budget '{meter.label}' ({limit})."
-    return f"The budget '{meter.label}' ({limit} per {meter.period}) is used up. It resets at {resets_at}."
+def _budget_message(meter: MeterSpec, resets_at: str | None, exchange: Exchange) -> str:
+    left = money.show(_left_of(meter, exchange))
+    message = (
+        f"The request may cost {money.show(exchange.hold_nano)}, but of the budget '{meter.label}' only {left} of "
+        f"{money.show(meter.limit)} is left. Ask for fewer tokens with max_tokens"
+    )
+    return f"{message}, or wait until it resets at {resets_at}." if resets_at else f"{message}."
+
+
+def _left_of(meter: MeterSpec, exchange: Exchange) -> int:
+    assert exchange.standing is not None
+    return exchange.standing.remaining[exchange.principal.meters.index(meter)]
 
 
 def _admission(exchange: Exchange) -> Admission:
-    dearest = max(
-        money.hold_nano(input_tokens=exchange.input_tokens, output_tokens=exchange.output_tokens, rates=route.rates)
-        for route in exchange.routes
-    )
     return Admission(
         request_id=exchange.request_id,
         tenant_id=exchange.principal.tenant_id,
-        cost_nano=dearest,
+        cost_nano=exchange.hold_nano,
         tokens=exchange.input_tokens + exchange.output_tokens,
         lease_s=exchange.lease_s + LEASE_MARGIN_S,
         context=_context(exchange),

@@ -2,7 +2,7 @@
 
 import time
 
-from gateway.errors import UpstreamCut
+from gateway.errors import UpstreamCut, UpstreamFailed
 from gateway.exchange import Exchange
 from gateway.plane import Plane
 from gateway.providers import openai
@@ -19,7 +19,7 @@ async def run(exchange: Exchange, plane: Plane) -> None:
     body = openai.request_body(
         exchange.payload,
         route=route,
-        output_limit=exchange.principal.limits.output_tokens_cap if chat.output_limit is None else None,
+        output_limit=chat.output_limit or exchange.principal.limits.output_tokens_cap,
         stream=exchange.streamed,
     )
     exchange.sent_at = time.perf_counter()
@@ -35,6 +35,8 @@ async def _whole(exchange: Exchange) -> None:
         answer = openai.read(body)
     except ValueError as error:
         raise UpstreamCut("The upstream's answer cannot be read.") from error
+    if answer.error:
+        raise UpstreamFailed("The upstream answered with an error.")
     exchange.answer = body
     exchange.produced.append(answer.produced)
     exchange.reported = answer.tokens
@@ -46,3 +48,12 @@ async def _first_events(exchange: Exchange) -> None:
     exchange.first_events = await exchange.upstream.next_events()
     if not exchange.first_events:
         raise UpstreamCut("The upstream closed the connection before its answer was complete.")
+    if exchange.first_events[0] != openai.DONE and _is_error(exchange.first_events[0]):
+        raise UpstreamFailed("The upstream answered with an error.")
+
+
+def _is_error(data: bytes) -> bool:
+    try:
+        return openai.read(data).error
+    except ValueError as error:
+        raise UpstreamCut("The upstream's answer cannot be read.") from error

@@ -16,21 +16,30 @@ async def run(exchange: Exchange) -> AsyncIterator[bytes]:
     assert exchange.upstream is not None
     batch = exchange.first_events
     while batch:
-        if piece := _read(exchange, batch):
+        piece, failure = _read(exchange, batch)
+        if piece:
             yield piece
+        if failure:
+            raise failure
         if openai.DONE in batch:
             return
         batch = await exchange.upstream.next_events()
-    raise UpstreamCut("The upstream closed the connection before its answer was complete.")
+    if not exchange.finished:  # some say that they have finished, and leave out `[DONE]`
+        raise UpstreamCut("The upstream closed the connection before its answer was complete.")
 
 
-def _read(exchange: Exchange, batch: list[bytes]) -> bytes:
-    """Notes what the events of `batch` say, and returns those that the client gets, framed."""
+def _read(exchange: Exchange, batch: list[bytes]) -> tuple[bytes, UpstreamFailed | None]:
+    """Notes what the events of `batch` say. Returns those that the client gets, framed, and why there are no more."""
     framed = []
     for data in batch:
-        if data != openai.DONE and _is_for_client(exchange, data):
-            framed.append(b"data: " + data + b"\n\n")
-    return b"".join(framed)
+        if data == openai.DONE:
+            break
+        try:
+            if _is_for_client(exchange, data):
+                framed.append(b"data: " + data + b"\n\n")
+        except UpstreamFailed as failure:
+            return b"".join(framed), failure
+    return b"".join(framed), None
 
 
 def _is_for_client(exchange: Exchange, data: bytes) -> bool:
@@ -42,6 +51,7 @@ def _is_for_client(exchange: Exchange, data: bytes) -> bool:
         raise UpstreamFailed("The upstream failed in the middle of its answer.")
     if chunk.produced:
         exchange.produced.append(chunk.produced)
+    exchange.finished |= chunk.finished
     if chunk.tokens is not None:
         exchange.reported = chunk.tokens
     return not chunk.only_usage or exchange.request.wants_usage_chunk

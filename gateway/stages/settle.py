@@ -1,6 +1,7 @@
 """Turns the hold into what the request really cost, with its usage record, in one transaction of the ledger."""
 
 import time
+from dataclasses import replace
 
 from billing import money
 from billing.money import Tokens
@@ -10,6 +11,15 @@ from gateway.tokens import BYTES, count_tokens
 
 ESTIMATED_WITH = "o200k_base"
 """Counts answers of models whose own tokenizer is not known, when their upstream reports nothing."""
+
+SLICE_CHARS = 16_000
+"""Short enough to be tokenized; a cut between two slices adds a token at most."""
+
+FASTEST_TOKENS_PER_S = 500
+"""Of one choice; above what large models write, so that nobody gains by leaving."""
+
+COUNTED_CHARS = 1_000_000
+"""Beyond it, counting would hold up everybody else."""
 
 
 def run(exchange: Exchange) -> Settlement:
@@ -27,14 +37,43 @@ def run(exchange: Exchange) -> Settlement:
 
 def _used(exchange: Exchange) -> tuple[Tokens, bool]:
     """What was used, and whether that was counted here: upstream's own count is authoritative where there is one."""
-    if exchange.reported is not None:
-        return exchange.reported, False
+    reported = exchange.reported
+    if reported is not None and exchange.outcome == "completed":
+        return reported, False
     if exchange.upstream is None and not exchange.may_be_billed:
         return Tokens(), False
+    produced = _produced(exchange)
+    if reported is None:
+        return Tokens(input=exchange.input_estimate, output=produced), True
+    # It broke off after a report: what came after that report was not in it.
+    return replace(reported, output=max(reported.output, produced)), reported.output < produced
+
+
+def _produced(exchange: Exchange) -> int:
+    """Output tokens that passed through here, never more than were admitted.
+
+    Of a whole answer that its client did not wait for nothing is known but the time that the upstream had. It counts as
+    what could be written in it: otherwise, leaving just before the answer would make it free.
+    """
+    if exchange.outcome == "client_left" and not exchange.streamed:
+        return min(_writable(exchange), exchange.output_tokens)
+    text, encoding = "".join(exchange.produced), _encoding(exchange)
+    if len(text) > COUNTED_CHARS:
+        return exchange.output_tokens
+    slices = (text[start : start + SLICE_CHARS] for start in range(0, len(text), SLICE_CHARS))
+    return min(sum(count_tokens(part, encoding) for part in slices), exchange.output_tokens)
+
+
+def _writable(exchange: Exchange) -> int:
+    """Output tokens that the upstream could have written until now."""
+    assert exchange.sent_at is not None
+    choices = exchange.request.n or 1
+    return int((time.perf_counter() - exchange.sent_at) * FASTEST_TOKENS_PER_S * choices)
+
+
+def _encoding(exchange: Exchange) -> str:
     assert exchange.model is not None
-    encoding = exchange.model.tokenizer if exchange.model.tokenizer != BYTES else ESTIMATED_WITH
-    output = count_tokens("".join(exchange.produced), encoding)
-    return Tokens(input=exchange.input_tokens, output=output), True
+    return exchange.model.tokenizer if exchange.model.tokenizer != BYTES else ESTIMATED_WITH
 
 
 def _record(exchange: Exchange) -> dict[str, object]:

@@ -6,30 +6,32 @@ from gateway.exchange import Exchange
 from gateway.plane import Plane
 from gateway.wire import body
 from gateway.wire.chat import ChatRequest
+from gateway.wire.prompt import Prompt, prompt_of
 
 
 async def run(exchange: Exchange, plane: Plane) -> None:
-    """Writes `payload` and `chat`.
+    """Writes `payload`, `chat` and `prompt`.
 
     Raises:
         InvalidRequest, TooLarge: what is wrong, with the field's name.
     """
     exchange.payload = body.parse(exchange.body)
     exchange.chat = body.typed(dict(exchange.payload), ChatRequest)
-    _check_sizes(exchange.chat, exchange.principal.limits)
+    exchange.prompt = prompt_of(exchange.payload)
+    _check_sizes(exchange.prompt, exchange.principal.limits)
     _check_output_limit(exchange.chat, exchange.principal.limits.output_tokens_cap)
     if exchange.chat.stream_options is not None and not exchange.chat.stream:
         raise InvalidRequest("'stream_options' is only allowed when 'stream' is true.", param="stream_options")
 
 
-def _check_sizes(chat: ChatRequest, limits: RequestLimits) -> None:
-    if len(chat.messages) > limits.max_messages:
+def _check_sizes(prompt: Prompt, limits: RequestLimits) -> None:
+    if len(prompt.messages) > limits.max_messages:
         raise InvalidRequest(
-            f"Too many messages: {len(chat.messages)}; send at most {limits.max_messages}.", param="messages"
+            f"Too many messages: {len(prompt.messages)}; send at most {limits.max_messages}.", param="messages"
         )
     total = 0
-    for position, message in enumerate(chat.messages):
-        length = sum(map(len, message.texts()))
+    for position, texts in enumerate(prompt.messages):
+        length = sum(map(len, texts))
         total += length
         if length > limits.max_message_chars:
             raise TooLarge(

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from gateway.errors import InvalidRequest
+from gateway.errors import InvalidRequest, TooLarge
 
 T = TypeVar("T")
 
@@ -17,6 +17,9 @@ _MISSING = re.compile(r"missing required field `([^`]+)`")
 _AT = re.compile(r" - at `(?:key in )?\$\.?(.*)`$")
 _decode = msgspec.json.Decoder().decode
 
+ITEMS_MOST = 100_000
+"""Of all arrays and objects together. What a body of millions of them would cost is paid by everybody's requests."""
+
 NESTED_MOST = 200
 """Levels of arrays and objects. What reads or writes the body later on does so recursively, on Python's stack."""
 
@@ -26,7 +29,10 @@ def parse(body: bytes) -> dict[str, Any]:
 
     Raises:
         InvalidRequest: it is not one.
+        TooLarge: it has more parts than a prompt could need.
     """
+    if len(body) > ITEMS_MOST and body.count(b",") + body.count(b"{") + body.count(b"[") > 2 * ITEMS_MOST:
+        raise TooLarge(f"The body has too many parts; at most {ITEMS_MOST} items are read.")
     try:
         value = _decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -23,15 +23,6 @@ class Message(Struct):
     role: Role
     content: str | list[Part] | None = None
 
-    def texts(self) -> list[str]:
-        if isinstance(self.content, str):
-            return [self.content]
-        return [part.text for part in self.content or () if part.text]
-
-    def attachments(self) -> int:
-        """How many parts are not text."""
-        return sum(part.type != "text" for part in self.content) if isinstance(self.content, list) else 0
-
 
 class StreamOptions(Struct):
     include_usage: bool | None = None
@@ -125,6 +116,14 @@ class Answer(Struct):
     def produced(self) -> str:
         texts = (choice.message or choice.delta for choice in self.choices)
         return "".join(text.produced() for text in texts if text)
+
+
+class AnswerFrame(Struct):
+    """An answer of which nothing is known but where its parts are."""
+
+    choices: msgspec.Raw = msgspec.Raw(b"null")
+    usage: msgspec.Raw = msgspec.Raw(b"null")
+    error: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class UpstreamError(Struct):

@@ -294,7 +294,7 @@ def test_connections_that_are_left_half_open_do_no_harm(client: Caller) -> None:
 
 
 def test_many_idle_connections_do_no_harm(client: Caller) -> None:
-    idle = [raw.connected(client.gateway) for _ in range(200)]
+    idle = [raw.connected(client.gateway) for _ in range(1_500)]
     for connection in idle:
         connection.__enter__()
     try:

@@ -117,8 +117,10 @@ def test_a_client_that_leaves_before_the_answer_begins(
         sandbox.wait_for_running(1)
     record = ledger.only_usage_of(acme.tenant)
     assert sandbox.only_request()["state"] == "cancelled"
-    assert (record["outcome"], record["estimated"], record["output_tokens"]) == ("client_left", True, 0)
-    assert record["cost_nano"] == record["input_tokens"] * PRICE_IN > 0
+    assert (record["outcome"], record["estimated"]) == ("client_left", True)
+    # Of a stream nothing was written; of a whole answer as much as could be, in the moment that it had.
+    assert record["output_tokens"] == 0 if streamed else record["output_tokens"] < 2_000
+    assert record["cost_nano"] == record["input_tokens"] * PRICE_IN + record["output_tokens"] * PRICE_OUT > 0
     assert (ledger.holds_of(acme.tenant), ledger.held_by(acme.tenant)) == (0, 0)
 
 
@@ -127,11 +129,11 @@ def test_a_client_that_leaves_as_soon_as_it_has_asked(acme: Caller, sandbox: San
     for delay_ms in range(30):
         with closing(connect(acme.gateway)) as connection:
             connection.sendall(raw_request(acme, acme.body(stream=delay_ms % 2 == 0, sandbox={"hang": True})))
-            time.sleep(delay_ms / 4000)
+            time.sleep(delay_ms / 1000)
     sandbox.wait_for_running(0)
     eventually(lambda: ledger.holds_of(acme.tenant) == 0)
     assert ledger.held_by(acme.tenant) == 0
-    assert {record["outcome"] for record in ledger.usages_of(acme.tenant)} <= {"client_left"}
+    assert {record["outcome"] for record in ledger.usages_of(acme.tenant)} == {"client_left"}
     sandbox.wait_for_running(0)
     assert acme.ask().choices
 

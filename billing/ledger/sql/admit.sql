@@ -124,7 +124,9 @@ BEGIN
                     h_marks := h_marks || units[m];
                 END IF;
             END LOOP;
-            INSERT INTO hold VALUES (
+            INSERT INTO hold (
+                request_id, tenant_id, cost_nano, tokens, admitted_at, expires_at, meter_ids, kinds, marks, context
+            ) VALUES (
                 r_ids[r], r_tenants[r], r_costs_nano[r], r_tokens[r], at, at + make_interval(secs => r_leases_s[r]),
                 h_meters, h_kinds, h_marks, r_contexts -> (r - 1)
             );

@@ -2,15 +2,26 @@
 -- to what was really taken, leases end, and the usage records go to the outbox. All arrays are parallel.
 CREATE FUNCTION settle_claimed(claimed hold[], costs_nano bigint[], tokens_taken bigint[], records jsonb)
 RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    at_ns bigint;
 BEGIN
     PERFORM FROM meter WHERE id IN (SELECT unnest(h.meter_ids) FROM unnest(claimed) AS h) ORDER BY id FOR UPDATE;
+    at_ns := (extract(epoch FROM clock_timestamp()) * 1000000)::bigint * 1000;
 
     WITH change AS (
         SELECT cell.meter_id,
             -- A hold of a period that is over: its meter has let go of it already.
             sum(CASE cell.kind WHEN 1 THEN h.cost_nano * current.here WHEN 4 THEN 1 ELSE 0 END) AS released,
             sum(CASE cell.kind WHEN 1 THEN s.cost * current.here ELSE 0 END) AS spent,
-            sum(CASE cell.kind WHEN 3 THEN (s.tokens - h.tokens) * cell.mark ELSE 0 END) AS late_ns
+            -- At most ten minutes' worth: whatever an upstream reports, it must not lock a tenant out for good.
+            sum(CASE cell.kind WHEN 3 THEN least(
+                greatest(s.tokens - h.tokens, 0)::numeric * cell.mark, 600000000000
+            )::bigint ELSE 0 END) AS surcharge_ns,
+            -- What of a hold has drained with time was used up by waiting; only the rest can be given back.
+            sum(CASE cell.kind WHEN 3 THEN least(
+                greatest(h.tokens - s.tokens, 0) * cell.mark,
+                greatest(h.tokens * cell.mark - (at_ns - (extract(epoch FROM h.admitted_at) * 1000000)::bigint * 1000), 0)
+            ) ELSE 0 END) AS refund_ns
         FROM unnest(claimed) WITH ORDINALITY AS h
         JOIN unnest(costs_nano, tokens_taken) WITH ORDINALITY AS s (cost, tokens, ordinality) USING (ordinality)
         CROSS JOIN LATERAL unnest(h.meter_ids, h.kinds, h.marks) AS cell (meter_id, kind, mark)
@@ -20,8 +31,9 @@ BEGIN
         ) AS current (here)
         GROUP BY cell.meter_id
     )
-    UPDATE meter SET held = held - released, used = used + spent, tat_ns = tat_ns + late_ns
-    FROM change WHERE meter.id = change.meter_id AND (released, spent, late_ns) <> (0, 0, 0);
+    UPDATE meter SET held = held - released, used = used + spent,
+        tat_ns = CASE WHEN surcharge_ns > 0 THEN greatest(tat_ns, at_ns) ELSE tat_ns END + surcharge_ns - refund_ns
+    FROM change WHERE meter.id = change.meter_id AND (released, spent, surcharge_ns, refund_ns) <> (0, 0, 0, 0);
 
     INSERT INTO usage_outbox (record)
     SELECT record.value || jsonb_build_object(

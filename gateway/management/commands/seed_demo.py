@@ -22,5 +22,6 @@ class Command(BaseCommand):
         if not wanted:
             self.stdout.write("There are tenants already: nothing added.")
             return
-        seed.run(sandbox_port=options["sandbox_port"])
+        for remark in seed.run(sandbox_port=options["sandbox_port"]):
+            self.stdout.write(remark)
         self.stdout.write(f"Added the demo; its key and password are in {credentials.PATH}.")

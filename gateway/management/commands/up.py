@@ -67,11 +67,20 @@ class Command(BaseCommand):
     def prepare_data(self) -> None:
         with self.step("Bringing the databases up to date"):
             call_command("migrate", verbosity=0, interactive=False)
-        if seed.is_wanted():
-            with self.step("Adding the demo"):
-                seed.run(sandbox_port=supervisor.free_port())
+        self.add_demo()
         self.move_sandbox()
         _disconnect()
+
+    def add_demo(self) -> None:
+        """Only where there are no tenants, and never where DEMO=false; a database of one's own is warned first."""
+        if not settings.DEMO or not seed.is_wanted():
+            return
+        if "EMBEDDED" not in settings.DATABASES["default"]:
+            self.say("The database of DATABASE_URL has no tenants and gets a demo, for good; DEMO=false prevents it.")
+        with self.step("Adding the demo"):
+            remarks = seed.run(sandbox_port=supervisor.free_port())
+        for remark in remarks:
+            self.say(remark)
 
     def move_sandbox(self) -> None:
         """Keeps the sandbox's port from run to run, unless something else has taken it meanwhile."""

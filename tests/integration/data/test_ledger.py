@@ -341,6 +341,8 @@ def test_a_record_that_the_ledger_cannot_take_does_not_hold_up_the_others(params
 
 
 def test_a_lost_connection_is_made_anew_and_no_settlement_is_lost(params: Params, tenant: int) -> None:
+    name = f"ledger of {tenant}"
+    params = {**params, "application_name": name}
     budget = a_budget(tenant, 100)
     request = a_request(budget)
 
@@ -348,7 +350,8 @@ def test_a_lost_connection_is_made_anew_and_no_settlement_is_lost(params: Params
         query(
             params,
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()",
+            " WHERE application_name = %s AND pid <> pg_backend_pid()",
+            name,
         )
 
     async def story(ledger: Ledger) -> None:
@@ -405,3 +408,29 @@ def test_periods_follow_the_calendar_of_the_tenant(
         at,
     )
     assert bounds[0][:2] == (True, True), bounds
+
+
+def test_a_refund_of_tokens_does_not_give_back_what_time_has_given_already(params: Params, tenant: int) -> None:
+    rate = a_rate(tenant, 1000, kind=MeterKind.TOKENS, seconds=1)
+    slow, second = a_request(rate, tokens=1000), a_request(rate, tokens=1000)
+
+    async def story(ledger: Ledger) -> None:
+        await ledger.admit(slow)
+        await asyncio.sleep(1.05)  # its tokens have come back by waiting
+        assert (await ledger.admit(second)).refused_by is None
+        await ledger.settle(settled(slow, tokens=1))
+        assert (await ledger.admit(a_request(rate, tokens=900))).refused_by == rate
+
+    in_ledger(params, story)
+
+
+def test_an_absurd_report_does_not_lock_a_tenant_out_for_good(params: Params, tenant: int) -> None:
+    rate = a_rate(tenant, 10, kind=MeterKind.TOKENS)
+    request = a_request(rate, tokens=5)
+
+    async def story(ledger: Ledger) -> Standing:
+        await ledger.admit(request)
+        assert await ledger.settle(settled(request, tokens=10**8))
+        return await ledger.admit(a_request(rate, tokens=5))
+
+    assert 0 < in_ledger(params, story).wait_ms <= 11 * 60_000

@@ -66,14 +66,20 @@ def test_the_upstreams_model_and_limit_are_put_in_and_the_rest_stays() -> None:
     payload = {"model": "public", "messages": [], "future": {"a": [1, None, 2.5]}}
     whole = json.loads(request_body(payload, route=a_route(), output_limit=7, stream=False))
     assert whole == {**payload, "model": "upstream", "max_completion_tokens": 7}
-    streamed = json.loads(request_body(payload, route=a_route(), output_limit=None, stream=True))
-    assert streamed == {**payload, "model": "upstream", "stream_options": {"include_usage": True}}
+    streamed = json.loads(request_body(payload, route=a_route(), output_limit=7, stream=True))
+    assert streamed == {**whole, "stream_options": {"include_usage": True}}
     other = {**payload, "stream_options": {"include_usage": False, "include_obfuscation": False}}
-    assert json.loads(request_body(other, route=a_route(), output_limit=None, stream=True))["stream_options"] == {
+    assert json.loads(request_body(other, route=a_route(), output_limit=7, stream=True))["stream_options"] == {
         "include_usage": True,
         "include_obfuscation": False,
     }
     assert "stream_options" not in payload, "the client's own body is left as it is"
+
+
+def test_the_limit_stands_in_the_field_that_the_upstream_heeds_and_in_no_other() -> None:
+    payload = {"messages": [], "max_tokens": 9, "max_completion_tokens": 8}
+    sent = json.loads(request_body(payload, route=a_route(), output_limit=9, stream=False))
+    assert sent == {"messages": [], "model": "upstream", "max_completion_tokens": 9}
 
 
 def test_where_and_with_what_it_is_sent() -> None:
@@ -147,7 +153,14 @@ def test_an_error_in_place_of_a_chunk_is_seen() -> None:
     assert not read(b'{"choices": [], "error": null}').error
 
 
-@pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"choices": 7}', b'{"choices": [7]}', b"\xff"])
+def test_an_answer_in_another_form_is_read_for_what_counts() -> None:
+    found = read(b'{"choices": [{"message": {"content": [{"text": "ab"}]}}], "usage": null}')
+    assert "ab" in found.produced
+    found = read(b'{"choices": null, "usage": {"prompt_tokens": 3, "completion_tokens": 4}}')
+    assert (found.tokens, found.only_usage) == (Tokens(input=3, output=4), True)
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"[" * 100_000, b"\xff"], ids=range(5))
 def test_what_is_no_answer_is_refused(data: bytes) -> None:
     with pytest.raises(ValueError):
         read(data)
