@@ -21,6 +21,7 @@ ROOT_KEYS = versioned_keys("ROOT_KEYS")  # encrypt what must be readable again: 
 PLANE = choice("PLANE", default="all", among=("all", "data", "control"))
 BIND_HOST = env.str("BIND_HOST", default="127.0.0.1")
 PORT = integer("PORT", default=8000, least=1, most=65535)
+DEMO = env.bool("DEMO", default=True)  # whether `manage.py up` fills an installation without tenants
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]", BIND_HOST])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
@@ -116,6 +117,7 @@ def _databases() -> dict[str, dict[str, Any]]:
         database["ENGINE"] = "config.postgres"
         database["OPTIONS"] = {**database.get("OPTIONS", {}), "pool": POOL}
         database["CONN_MAX_AGE"] = 0
+        database["CONN_HEALTH_CHECKS"] = True  # or the pool would hand out what a restart of the server has cut
     # Pages show what budgets have used, and must not wait long for a ledger that is down.
     databases["ledger"]["OPTIONS"]["pool"] = {**POOL, "timeout": 2}
     return databases
