@@ -19,7 +19,7 @@ import structlog  # noqa: E402 - after Django has configured logging
 from django.conf import settings  # noqa: E402
 from django.db import connections  # noqa: E402
 
-from config.limits import limited  # noqa: E402
+from config.limits import serve  # noqa: E402
 from gateway import memory  # noqa: E402
 from gateway.http.asgi import DataPlane  # noqa: E402
 from gateway.http.problems import status_of  # noqa: E402
@@ -49,8 +49,8 @@ def _is_data(path: str) -> bool:
 
 
 async def _control_plane(scope: Any, receive: Any, send: Any) -> None:
-    bounded = limited(receive, most_bytes=settings.BODY_LIMIT_BYTES, within_s=settings.BODY_TIMEOUT_S)
-    await _django(scope, bounded, send)
+    limits = {"most_bytes": settings.BODY_LIMIT_BYTES, "within_s": settings.BODY_TIMEOUT_S}
+    await serve(_django, scope, receive, send, **limits)
 
 
 async def _live(receive: Any, send: Any) -> None:

@@ -6,28 +6,49 @@ from typing import Any
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Any, Receive, Send], Awaitable[None]]
 
 GONE: Message = {"type": "http.disconnect"}
 
 
-def limited(receive: Receive, *, most_bytes: int, within_s: float) -> Receive:
-    """`receive`, which ends as if the client had left when the body is larger than `most_bytes`, or slower than
-    `within_s` seconds."""
-    received = 0
-    complete = False
-    deadline = asyncio.get_running_loop().time() + within_s
+class LimitedBody:
+    """A `receive` that ends as if the client had left when its body is too large or too slow.
 
-    async def limited_receive() -> Message:
-        nonlocal received, complete
-        if complete:
-            return await receive()
+    `status` is what to answer then: 413 or 408.
+    """
+
+    def __init__(self, receive: Receive, *, most_bytes: int, within_s: float) -> None:
+        self.status: int | None = None
+        self._receive = receive
+        self._left_bytes = most_bytes
+        self._deadline = asyncio.get_running_loop().time() + within_s
+        self._complete = False
+
+    async def __call__(self) -> Message:
+        if self._complete:
+            return await self._receive()
         try:
-            async with asyncio.timeout_at(deadline):
-                message = await receive()
+            async with asyncio.timeout_at(self._deadline):
+                message = await self._receive()
         except TimeoutError:
-            return GONE
-        received += len(message.get("body", b""))
-        complete = not message.get("more_body", False)
-        return message if received <= most_bytes else GONE
+            return self._gone(408)
+        self._left_bytes -= len(message.get("body", b""))
+        self._complete = not message.get("more_body", False)
+        return message if self._left_bytes >= 0 else self._gone(413)
 
-    return limited_receive
+    def _gone(self, status: int) -> Message:
+        self.status = status
+        return GONE
+
+
+async def serve(
+    application: Application, scope: Any, receive: Receive, send: Send, *, most_bytes: int, within_s: float
+) -> None:
+    """Serves one request by `application`, within those limits."""
+    body = LimitedBody(receive, most_bytes=most_bytes, within_s=within_s)
+    await application(scope, body, send)
+    if body.status is not None:
+        headers = [(b"content-length", b"0"), (b"connection", b"close")]
+        await send({"type": "http.response.start", "status": body.status, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})

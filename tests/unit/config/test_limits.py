@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from typing import Any
 
-from config.limits import GONE, Message, limited
+from config.limits import GONE, LimitedBody, Message
 
 
 def body(*pieces: bytes) -> Iterator[Message]:
@@ -22,7 +22,7 @@ def received(messages: Iterator[Message], count: int, **limits: Any) -> list[Mes
             raise
 
     async def run() -> list[Message]:
-        bounded = limited(receive, **limits)
+        bounded = LimitedBody(receive, **limits)
         return [await bounded() for _ in range(count)]
 
     return asyncio.run(run())
