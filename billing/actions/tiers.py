@@ -1,5 +1,8 @@
 """What can be done with tiers, and which tier a tenant has."""
 
+from django.db import transaction
+
+from billing import seeds
 from billing.models import Subscription, Tier
 from compliance import rows
 from compliance.contracts import Actor
@@ -22,6 +25,13 @@ def remove(*, tier: Tier, by: Actor, reason: str = "") -> None:
         ProtectedError: a tenant has it.
     """
     rows.delete(tier, by=by, reason=reason)
+
+
+@transaction.atomic
+def seed(*, by: Actor) -> list[Tier]:
+    """Adds those of the tiers in `billing.seeds` whose slug no tier has; returns what it added."""
+    known = set(Tier.objects.values_list("slug", flat=True))
+    return [add(tier=Tier(**fields), by=by) for fields in seeds.TIERS if fields["slug"] not in known]
 
 
 def subscribe(*, subscription: Subscription, by: Actor) -> Subscription:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from itertools import islice
 from urllib.parse import urlsplit
 
+from django.core.exceptions import ValidationError
+
 from billing import list_prices
 from billing.actions import prices
 from billing.models import Price
@@ -12,7 +14,6 @@ from compliance.contracts import Actor
 from gateway.actions import providers, routes
 from gateway.demo import catalogue
 from gateway.models import Deployment, Model, Provider
-from gateway.models.routes import MODEL_NAME
 
 SANDBOX = "sandbox"
 SANDBOX_MODELS: dict[str, dict[str, int]] = {
@@ -72,22 +73,26 @@ def find_openai(environment: Mapping[str, str]) -> Upstream | None:
         remark = f"{base_url}/models could not be asked ({error}): added the usual models of OpenAI."
         return Upstream(base_url=base_url, credential=credential, models=OPENAI_MODELS, remark=remark)
     models = _usable(listed)
-    remark = (
-        "" if models else f"{base_url}/models lists no model with a list price: add models and prices in the admin."
-    )
+    remark = "" if models else f"{base_url}/models lists no model with a list price: add some in the admin."
     return Upstream(base_url=base_url, credential=credential, models=models, remark=remark)
 
 
 def _usable(listed: list[str]) -> list[str]:
-    """The first of those that have a name that clients can ask for, and a list price for what they answer.
+    """The first of those that clients can ask for by name, and that have a list price for what they answer."""
+    names = (name for name in dict.fromkeys(listed) if name not in SANDBOX_MODELS and _is_name(name))
+    return list(islice((name for name in names if _answers(name)), MODELS_MOST))
 
-    Models without a price for output, such as embeddings, do not chat.
-    """
-    names = (name for name in dict.fromkeys(listed) if len(name) <= 100 and MODEL_NAME.regex.match(name))
-    return list(islice((name for name in names if name not in SANDBOX_MODELS and _answers(name)), MODELS_MOST))
+
+def _is_name(name: str) -> bool:
+    try:
+        Model._meta.get_field("name").run_validators(name)
+    except ValidationError:
+        return False
+    return True
 
 
 def _answers(model: str) -> bool:
+    """Embeddings, for one, have no price for output: they do not chat."""
     nano = list_prices.list_price(provider=OPENAI, model=model)
     return nano is not None and nano["output_nano"] > 0
 
@@ -124,6 +129,11 @@ def move_sandbox(*, port: int, by: Actor) -> None:
 
 
 def _route(name: str, *, provider: Provider, by: Actor) -> None:
-    model = Model(name=name, owned_by=provider.slug, tokenizer=Model.Tokenizer.O200K)
+    model = Model(name=name, owned_by=provider.slug, tokenizer=_tokenizer(name))
     routes.add_model(model=model, by=by)
     routes.deploy(deployment=Deployment(model=model, provider=provider, upstream_model=name), by=by)
+
+
+def _tokenizer(name: str) -> Model.Tokenizer:
+    older = name.startswith(("gpt-3.5", "gpt-4")) and not name.startswith(("gpt-4o", "gpt-4.1", "gpt-4.5"))
+    return Model.Tokenizer.CL100K if older else Model.Tokenizer.O200K

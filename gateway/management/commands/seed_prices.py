@@ -36,10 +36,9 @@ class Command(BaseCommand):
         models = list(dict.fromkeys(named)) or _upstream_models(provider)
         if not models:
             raise CommandError(f"No deployment leads to {provider.slug}; add one, or name models with --model.")
-        which = {"provider": provider.slug, "models": models}
-        added = prices.seed(**which, by=ACTOR)
+        added = prices.seed(provider=provider.slug, models=models, by=ACTOR)
         self.tell("Added the list price of", added)
-        changed = prices.follow_list(**which, by=ACTOR)
+        changed = prices.follow_list(provider=provider.slug, models=models, by=ACTOR)
         self.tell("From now on there is a new list price of", changed)
         self.tell("No price, and none listed, for", _unpriced(provider, models))
         if not added and not changed:

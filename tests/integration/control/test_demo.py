@@ -17,9 +17,8 @@ from accounts.models import ApiKey, Tenant, User
 from billing.ledger.models import Meter
 from billing.models import Budget, Price, Tier, UsageRecord
 from compliance.models import AuditEvent
-from gateway.credentials import credential_of
 from gateway.demo import credentials, seed, upstreams, usage
-from gateway.models import Deployment, Model, Provider
+from gateway.models import Model, Provider
 
 pytestmark = pytest.mark.django_db(databases=["default", "ledger"])
 
@@ -29,7 +28,8 @@ def demo_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "demo.json"
     monkeypatch.setattr(credentials.write, "__defaults__", (path,))
     monkeypatch.setattr(credentials.read, "__defaults__", (path,))
-    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
     return path
 
 
@@ -115,19 +115,6 @@ def test_an_administrator_who_is_there_keeps_the_password(demo_file: Path) -> No
     seed_demo()
     assert json.loads(demo_file.read_text())["admin_password"] == ""
     assert User.objects.get(username="admin").check_password("chosen before")
-
-
-@pytest.mark.usefixtures("no_history")
-def test_openai_comes_along_with_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-not-a-real-one")
-    monkeypatch.setenv("OPENAI_BASE_URL", "https://proxy.example/v1")
-    seed_demo()
-    provider = Provider.objects.get(slug="openai")
-    assert (provider.base_url, provider.output_limit_field) == ("https://proxy.example/v1", "max_completion_tokens")
-    assert credential_of(provider) == "sk-not-a-real-one"
-    priced = set(Price.objects.filter(provider="openai").values_list("model", flat=True))
-    assert priced == set(upstreams.OPENAI_MODELS)
-    assert priced == set(Deployment.objects.filter(provider=provider).values_list("upstream_model", flat=True))
 
 
 @pytest.mark.usefixtures("no_history")
