@@ -1,10 +1,9 @@
 """What can go wrong in this app.
 
-    AccountsError
-    ├── TenantNotActive    the tenant is suspended or closed
-    └── KeyNotActive       the key was revoked, which is for good
+AccountsError
+├── TenantNotActive    the tenant is suspended or closed
+└── KeyNotActive       the key was revoked, which is for good
 """
-
 
 from compliance.errors import ActionRefused
 

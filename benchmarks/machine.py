@@ -9,7 +9,6 @@ def describe() -> dict[str, str]:
     return {
         "processor": f"{_processor()}, {len(os.sched_getaffinity(0))} cores",
         "python": platform.python_version(),
-        "system": platform.platform(terse=True),
         "busy": f"load average {os.getloadavg()[0]:.1f} when the run began",
     }
 

@@ -1,8 +1,8 @@
 """What can go wrong in this app, and what an action of any app refuses.
 
-    ComplianceError
-    └── DecryptionFailed    wrong key, moved or altered ciphertext
-    ActionRefused           the state of things does not allow the action; each app derives its own
+ComplianceError
+└── DecryptionFailed    wrong key, moved or altered ciphertext
+ActionRefused           the state of things does not allow the action; each app derives its own
 """
 
 
