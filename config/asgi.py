@@ -19,6 +19,7 @@ import structlog  # noqa: E402 - after Django has configured logging
 from django.conf import settings  # noqa: E402
 from django.db import connections  # noqa: E402
 
+from config.env import env, generated_secrets  # noqa: E402
 from config.limits import serve  # noqa: E402
 from gateway import memory  # noqa: E402
 from gateway.http.asgi import DataPlane  # noqa: E402
@@ -73,7 +74,14 @@ async def open_plane() -> Plane:
     _data_plane.plane = plane
     memory.settle_in()
     _drain_on_sigterm(plane)
+    _warn_of_own_secrets()
     return plane
+
+
+def _warn_of_own_secrets() -> None:
+    """With a database that other hosts may share, secrets that only this one knows make its keys useless to them."""
+    if env.str("DATABASE_URL", default="") and (names := generated_secrets()):
+        log.warning("secrets were generated on this host: set SECRET_KEY, KEY_PEPPERS and ROOT_KEYS", count=len(names))
 
 
 def libpq_params(alias: str) -> dict[str, Any]:

@@ -116,7 +116,6 @@ def _append(models: dict[str, ModelRoutes], deployment: Deployment, rates: Rates
 def _route(deployment: Deployment, rates: Rates) -> Route:
     provider = deployment.provider
     return Route(
-        deployment_id=deployment.pk,
         provider=provider.slug,
         base_url=provider.base_url.rstrip("/"),
         upstream_model=deployment.upstream_model,

@@ -10,7 +10,6 @@ from billing.money import Rates
 class Route:
     """One deployment: a model at a provider, how to call it, and what it costs."""
 
-    deployment_id: int
     provider: str
     base_url: str
     upstream_model: str

@@ -22,12 +22,15 @@ def change(*, provider: Provider, by: Actor) -> Provider:
     return rows.change(provider, by=by)
 
 
+@transaction.atomic
 def remove(*, provider: Provider, by: Actor, reason: str = "") -> None:
     """Deletes a provider and its credential.
 
     Raises:
         ProtectedError: deployments lead to it.
     """
+    for credential in ProviderCredential.objects.filter(provider=provider):
+        rows.delete(credential, by=by, reason=reason)
     rows.delete(provider, by=by, reason=reason)
 
 

@@ -1,5 +1,7 @@
 """What can be done with models and the deployments that serve them."""
 
+from django.db import transaction
+
 from compliance import rows
 from compliance.contracts import Actor
 from gateway.models import Deployment, Model
@@ -15,8 +17,11 @@ def change_model(*, model: Model, by: Actor) -> Model:
     return rows.change(model, by=by)
 
 
+@transaction.atomic
 def remove_model(*, model: Model, by: Actor, reason: str = "") -> None:
     """Deletes a model and its deployments; requests for it are refused from then on."""
+    for deployment in model.deployments.all():
+        withdraw(deployment=deployment, by=by, reason=reason)
     rows.delete(model, by=by, reason=reason)
 
 

@@ -70,8 +70,8 @@ def test_usage_sums_to_what_the_budgets_say(gateway: Gateway, sandbox: Sandbox, 
     tenant = a_tenant(tier=a_tier(output_tokens_cap=200))
     applications = [an_application(tenant), an_application(tenant)]
     issued = [a_key(application) for application in applications for _ in range(2)]
-    whole = a_budget(tenant, period="month")
-    parts = [a_budget(tenant, application=application, period="day") for application in applications]
+    whole = a_budget(tenant, period="total")
+    parts = [a_budget(tenant, application=application, period="total") for application in applications]
     last = a_budget(tenant, dollars="0.003", api_key=issued[0][0], period="total")  # runs dry on the way
 
     limited = asyncio.run(mixed_run(gateway.url, model.name, [text for _, text in issued]))
