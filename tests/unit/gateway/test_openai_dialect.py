@@ -19,7 +19,6 @@ EVENT_TEXT = st.text(
 
 def a_route(**fields: Any) -> Route:
     values: dict[str, Any] = {
-        "deployment_id": 1,
         "provider": "sandbox",
         "base_url": "http://127.0.0.1/v1",
         "upstream_model": "upstream",
