@@ -15,7 +15,6 @@ from accounts.models.keys import SCOPES
 from compliance import rows
 from compliance.contracts import Actor
 
-
 CHANGEABLE = ("name", "scopes", "allowed_models", "allowed_networks", "expires_at")
 
 
