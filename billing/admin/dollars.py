@@ -1,5 +1,6 @@
 """Money in forms: people read and write dollars, rows hold nano-dollars."""
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +13,8 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from billing import money
 
 MOST_NANO = 2**63 - 1
+DOLLARS = re.compile(r"\$?(?:\d+|\d{1,3}(?:,\d{3})+)(?:\.\d+)?", re.ASCII)
+"""A comma only groups thousands; that "2,5" is two and a half somewhere else must not make it twenty-five here."""
 
 
 class DollarsField(forms.DecimalField):
@@ -27,8 +30,10 @@ class DollarsField(forms.DecimalField):
         return plain(value) if isinstance(value, int) else value
 
     def clean(self, value: Any) -> Any:
-        if isinstance(value, str):
-            value = value.strip().removeprefix("$").replace(",", "")
+        if isinstance(value, str) and (value := value.strip()):
+            if not DOLLARS.fullmatch(value):
+                raise ValidationError("Write dollars as 1234.56 or 1,234.56.")
+            value = value.removeprefix("$").replace(",", "")
         dollars = super().clean(value)
         if dollars is None:
             return None

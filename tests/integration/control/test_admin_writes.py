@@ -140,6 +140,14 @@ def test_dollars_become_nano_dollars_exactly(client: Client, person: User) -> No
     assert (price.input_nano, price.output_nano, price.cached_input_nano) == (1, 1_234_500_000_000, 1_250_000_000)
 
 
+@pytest.mark.parametrize(
+    "dollars", ["2,5", "1.234,56", "1,23,456", "1234,567", "1,234,56", "2.", ".5", "$", "1 000", "٢"]
+)
+def test_commas_only_group_thousands(dollars: str, client: Client, person: User) -> None:
+    response = client.post("/admin/billing/price/add/", {**PRICE, "input_nano": dollars})
+    assert response.context["adminform"].form.errors["input_nano"] == ["Write dollars as 1234.56 or 1,234.56."]
+
+
 @pytest.mark.parametrize("dollars", ["-1", "NaN", "inf", "1e400", "99999999999", "0.0000000001", "a lot", ""])
 def test_nonsense_is_no_money(dollars: str, client: Client, person: User) -> None:
     response = client.post("/admin/billing/price/add/", {**PRICE, "input_nano": dollars})
