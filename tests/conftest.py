@@ -5,9 +5,13 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
+import psycopg
 import pytest
+from django.db import connections
 from django.test.utils import setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker
+
+from config.asgi import libpq_params
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -43,7 +47,18 @@ def django_db_setup(
         made = setup_databases(verbosity=0, interactive=False)
     yield
     with django_db_blocker.unblock():
+        _end_sessions()
         teardown_databases(made, verbosity=0)
+
+
+def _end_sessions() -> None:
+    """Ends what is still connected: a server that a test has killed may not have been missed yet."""
+    for connection in connections.all():
+        params = libpq_params(connection.alias)
+        name = params.pop("dbname")
+        connection.close()
+        with psycopg.connect(**params, dbname="postgres", autocommit=True) as control:
+            control.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
 
 
 @pytest.fixture(scope="session")
