@@ -11,6 +11,7 @@ from django.utils import timezone
 from billing import money
 from billing.actions import prices
 from billing.admin.dollars import DollarFields, per_million
+from billing.admin.price_forms import PriceForm
 from billing.models import Price
 from compliance.admin.base import GovernedAdmin, Verbs
 from compliance.admin.filters import ValueFilter
@@ -28,6 +29,7 @@ class ProviderFilter(ValueFilter):
 @admin.register(Price)
 class PriceAdmin(DollarFields, GovernedAdmin):
     verbs = Verbs(noun="price", create=prices.add, change=prices.change, remove=prices.remove)
+    form = PriceForm
     empty_hint = "A model without a price is refused: add what its provider charges."
     list_display = (
         "model",

@@ -1,0 +1,33 @@
+"""The form that sets a price: free is only what somebody says is free."""
+
+from typing import Any
+
+from billing.models import Price
+from compliance.admin.forms import GovernedForm
+
+TYPED = ("input_nano", "output_nano")
+AS_INPUT = ("cached_input_nano", "cache_write_nano")
+
+
+class PriceForm(GovernedForm):
+    """Presets no rate. Kinds of input without a rate of their own cost what input does, as in the list prices."""
+
+    class Meta:
+        model = Price
+        fields = ("provider", "model", "valid_from", *TYPED, *AS_INPUT, "request_nano")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in self.fields.keys() & {*TYPED, *AS_INPUT}:
+            self.fields[name].initial = None  # the columns' default is 0, which would make tokens free by oversight
+        for name in self.fields.keys() & set(AS_INPUT):
+            self.fields[name].required = False
+            self.fields[name].help_text = "Leave empty where it costs what input costs."
+            self.fields[name].widget.attrs["placeholder"] = "as input"
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean()
+        for name in self.fields.keys() & set(AS_INPUT):
+            if self.cleaned_data.get(name) is None and name not in self.errors:
+                self.cleaned_data[name] = self.cleaned_data.get("input_nano")
+        return cleaned

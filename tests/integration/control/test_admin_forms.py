@@ -1,0 +1,73 @@
+"""What the admin's forms keep people from doing by oversight: free tokens, dead routes, tenants without a tier."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from accounts.models import User
+from billing.models import Price
+from tests.factories import a_provider
+from tests.factories.control import an_admin
+
+pytestmark = pytest.mark.django_db(databases=["default", "ledger"])
+
+PRICE = {"model": "large", "valid_from_0": "2026-01-01", "valid_from_1": "00:00:00", "request_nano": "0"}
+ADD_PRICE = "/admin/billing/price/add/"
+
+
+@pytest.fixture(autouse=True)
+def _person(client: Client) -> User:
+    user = an_admin()
+    client.force_login(user)
+    return user
+
+
+def the_form(client: Client, url: str) -> Any:
+    return client.get(url).context["adminform"].form
+
+
+def errors_of(client: Client, url: str, values: dict[str, Any]) -> dict[str, list[str]]:
+    """What is wrong with a form that must be refused."""
+    response = client.post(url, values)
+    assert response.status_code == 200
+    return {name: list(errors) for name, errors in response.context["adminform"].form.errors.items()}
+
+
+# --- prices -------------------------------------------------------------------------------------------------------
+
+
+def test_no_rate_of_a_price_is_preset(client: Client) -> None:
+    form = the_form(client, ADD_PRICE)
+    assert {name: form[name].value() for name in form.fields if name.endswith("_nano")} == {
+        "input_nano": None,
+        "output_nano": None,
+        "cached_input_nano": None,
+        "cache_write_nano": None,
+        "request_nano": "0",
+    }
+
+
+def test_input_and_output_must_be_priced(client: Client) -> None:
+    errors = errors_of(client, ADD_PRICE, {**PRICE, "provider": a_provider("http://127.0.0.1:9/v1").slug})
+    assert errors == {name: ["This field is required."] for name in ("input_nano", "output_nano")}
+
+
+@pytest.mark.parametrize(
+    ("typed", "stored"),
+    [
+        pytest.param({"input_nano": "2", "output_nano": "8"}, (2, 2, 2, 8), id="as input"),
+        pytest.param(
+            {"input_nano": "2", "output_nano": "8", "cached_input_nano": "0"}, (2, 0, 2, 8), id="free if said"
+        ),
+        pytest.param({"input_nano": "0", "output_nano": "0"}, (0, 0, 0, 0), id="all free"),
+    ],
+)
+def test_kinds_of_input_without_a_rate_cost_what_input_does(
+    typed: dict[str, str], stored: tuple[int, ...], client: Client
+) -> None:
+    provider = a_provider("http://127.0.0.1:9/v1")
+    assert client.post(ADD_PRICE, {**PRICE, "provider": provider.slug, **typed}).status_code == 302
+    price = Price.objects.get(provider=provider.slug)
+    rates = (price.input_nano, price.cached_input_nano, price.cache_write_nano, price.output_nano)
+    assert rates == tuple(dollars * 10**9 for dollars in stored)
