@@ -14,7 +14,7 @@ class Provider(models.Model):
         MAX_TOKENS = "max_tokens", "max_tokens"
         MAX_COMPLETION_TOKENS = "max_completion_tokens", "max_completion_tokens"
 
-    slug = models.SlugField(max_length=50, unique=True, help_text="Prices refer to it.")
+    slug = models.SlugField(max_length=50, unique=True, help_text="Prices refer to it; it cannot be changed later.")
     name = models.CharField(max_length=100)
     base_url = models.CharField(
         "base URL",
@@ -26,7 +26,8 @@ class Provider(models.Model):
         max_length=30,
         choices=OutputLimitField,
         default=OutputLimitField.MAX_TOKENS,
-        help_text="The field that limits output tokens when the client named none.",
+        help_text="The field that limits output tokens when the client named none. OpenAI's current models want "
+        "max_completion_tokens; most others max_tokens.",
     )
     connect_timeout_ms = models.PositiveIntegerField(default=5_000, validators=UP_TO_AN_HOUR_MS)
     read_timeout_ms = models.PositiveIntegerField(

@@ -71,3 +71,11 @@ def test_kinds_of_input_without_a_rate_cost_what_input_does(
     price = Price.objects.get(provider=provider.slug)
     rates = (price.input_nano, price.cached_input_nano, price.cache_write_nano, price.output_nano)
     assert rates == tuple(dollars * 10**9 for dollars in stored)
+
+
+# --- providers ----------------------------------------------------------------------------------------------------
+
+
+def test_the_form_says_which_field_limits_output(client: Client) -> None:
+    help_text = the_form(client, "/admin/gateway/provider/add/").fields["output_limit_field"].help_text
+    assert "OpenAI's current models want max_completion_tokens; most others max_tokens." in help_text
