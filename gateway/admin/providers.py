@@ -57,6 +57,9 @@ class ProviderAdmin(GovernedAdmin):
         rows: QuerySet[Provider] = super().get_queryset(request).annotate(ways=Count("deployments"))
         return rows
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return (*self.readonly_fields, "slug") if obj else self.readonly_fields
+
     def get_prepopulated_fields(self, request: HttpRequest, obj: Any = None) -> dict[str, Sequence[str]]:
         return {} if obj else {"slug": ("name",)}
 

@@ -76,6 +76,24 @@ def test_kinds_of_input_without_a_rate_cost_what_input_does(
 # --- providers ----------------------------------------------------------------------------------------------------
 
 
+def test_a_provider_that_prices_refer_to_keeps_its_slug(client: Client) -> None:
+    provider = a_provider("http://127.0.0.1:9/v1")
+    before = provider.slug
+    values = {
+        "name": "Renamed",
+        "slug": "renamed",
+        "base_url": provider.base_url,
+        "active": "on",
+        "output_limit_field": "max_tokens",
+        "connect_timeout_ms": 1,
+        "read_timeout_ms": 1,
+        "total_timeout_ms": 1,
+    }
+    assert client.post(f"/admin/gateway/provider/{provider.pk}/change/", values).status_code == 302
+    provider.refresh_from_db()
+    assert (provider.name, provider.slug) == ("Renamed", before)
+
+
 def test_the_form_says_which_field_limits_output(client: Client) -> None:
     help_text = the_form(client, "/admin/gateway/provider/add/").fields["output_limit_field"].help_text
     assert "OpenAI's current models want max_completion_tokens; most others max_tokens." in help_text
