@@ -1,9 +1,9 @@
 """Prices, in dollars per million tokens."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -60,6 +60,18 @@ class PriceAdmin(DollarFields, GovernedAdmin):
         ("Dollars per request", {"fields": ("request_nano",)}),
     )
     fieldsets: ClassVar[Any] = (*add_fieldsets, ("Origin", {"fields": ("source",)}))
+
+    is_deployed: Callable[[Price], bool] = staticmethod(lambda price: True)
+    """Whether the provider serves a model of that name; the gateway sets it."""
+
+    def save_model(self, request: HttpRequest, obj: Price, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if not self.is_deployed(obj):
+            messages.warning(
+                request,
+                f"No deployment at {obj.provider} has the model {obj.model} there: until one has, nothing is charged "
+                "by this price. Compare the names.",
+            )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Price]:
         newer = Price.objects.filter(

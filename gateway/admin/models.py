@@ -9,13 +9,21 @@ from django.http import HttpRequest
 from unfold.contrib.filters.admin import BooleanRadioFilter, RelatedDropdownFilter
 
 from accounts.admin.key_forms import KeyForm
+from billing.admin.prices import PriceAdmin
+from billing.models import Price
 from compliance.admin.base import GovernedAdmin, GovernedInline, Verbs
 from compliance.admin.theme import column
 from gateway import selectors
 from gateway.actions import routes
 from gateway.models import Deployment, Model
 
+
+def _is_deployed(price: Price) -> bool:
+    return Deployment.objects.filter(provider__slug=price.provider, upstream_model=price.model).exists()
+
+
 KeyForm.model_names = staticmethod(selectors.model_names)
+PriceAdmin.is_deployed = staticmethod(_is_deployed)
 
 DEPLOYMENT_VERBS = Verbs(
     noun="deployment", create=routes.deploy, change=routes.change_deployment, remove=routes.withdraw

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminPasswordWidget
 
+from billing.admin.price_forms import PriceForm
 from compliance.admin.base import GovernedAdmin, Verbs
 from compliance.admin.forms import GovernedForm
 from compliance.admin.links import link, list_url
@@ -17,6 +18,8 @@ from compliance.admin.theme import column
 from compliance.requests import actor_of
 from gateway.actions import providers
 from gateway.models import Provider
+
+PriceForm.provider_slugs = staticmethod(lambda: list(Provider.objects.values_list("slug", flat=True)))
 
 
 class ProviderForm(GovernedForm):

@@ -6,8 +6,9 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
+from billing.actions import prices
 from billing.models import Price
-from tests.factories import a_provider
+from tests.factories import THE_SYSTEM, a_model, a_provider
 from tests.factories.control import an_admin
 
 pytestmark = pytest.mark.django_db(databases=["default", "ledger"])
@@ -71,6 +72,28 @@ def test_kinds_of_input_without_a_rate_cost_what_input_does(
     price = Price.objects.get(provider=provider.slug)
     rates = (price.input_nano, price.cached_input_nano, price.cache_write_nano, price.output_nano)
     assert rates == tuple(dollars * 10**9 for dollars in stored)
+
+
+def test_a_price_is_of_a_provider_that_there_is(client: Client) -> None:
+    provider = a_provider("http://127.0.0.1:9/v1")
+    assert (provider.slug, provider.slug) in the_form(client, ADD_PRICE).fields["provider"].choices
+    errors = errors_of(client, ADD_PRICE, {**PRICE, "provider": "typo", "input_nano": "1", "output_nano": "1"})
+    assert list(errors) == ["provider"]
+
+
+def test_a_price_whose_provider_is_gone_can_still_be_corrected(client: Client) -> None:
+    price = prices.add(price=Price(provider="gone", model="large"), by=THE_SYSTEM)
+    values = {**PRICE, "provider": "gone", "input_nano": "1", "output_nano": "1"}
+    assert client.post(f"/admin/billing/price/{price.pk}/change/", values).status_code == 302
+
+
+def test_a_price_for_a_name_that_no_deployment_has_warns(client: Client) -> None:
+    provider = a_provider("http://127.0.0.1:9/v1")
+    a_model(provider, upstream_model="deployed")
+    values = {**PRICE, "provider": provider.slug, "input_nano": "1", "output_nano": "1"}
+    for model, warned in (("deployed", False), ("deployde", True)):
+        response = client.post(ADD_PRICE, {**values, "model": model}, follow=True)
+        assert (f"No deployment at {provider.slug} has the model {model}" in response.content.decode()) is warned
 
 
 # --- providers ----------------------------------------------------------------------------------------------------

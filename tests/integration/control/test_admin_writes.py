@@ -13,6 +13,7 @@ from accounts.models import ApiKey, Application, Tenant, User
 from billing.actions import budgets
 from billing.models import Budget, Price, Tier
 from compliance.models import AuditEvent
+from gateway.actions import providers
 from gateway.credentials import credential_of
 from gateway.models import Provider
 from tests.factories import THE_SYSTEM, a_budget, a_key, a_model, a_provider, a_tenant, a_tier, an_application
@@ -62,6 +63,12 @@ def person(client: Client) -> User:
     user = an_admin()
     client.force_login(user)
     return user
+
+
+@pytest.fixture
+def upstream() -> Provider:
+    """The provider that PRICE is of."""
+    return providers.add(provider=Provider(slug="upstream", name="U", base_url="http://127.0.0.1:9"), by=THE_SYSTEM)
 
 
 def page(row: models.Model, name: str = "change") -> str:
@@ -120,8 +127,8 @@ def test_every_table_is_created_through_its_action(client: Client, person: User)
             {"tenant": tenant.pk, "name": "All", "limit_nano": "12.50", "period": "month", "mode": "hard"},
             "budget.created",
         ),
-        ("billing/price", PRICE, "price.created"),
         ("gateway/provider", PROVIDER, "provider.created"),
+        ("billing/price", PRICE, "price.created"),
         ("gateway/model", {"name": "large", "owned_by": "us", "tokenizer": "bytes", **NO_DEPLOYMENTS}, "model.created"),
         (
             "gateway/deployment",
@@ -134,7 +141,7 @@ def test_every_table_is_created_through_its_action(client: Client, person: User)
     assert [event.action for event in events_of(person)] == [action for _, _, action in forms]
 
 
-def test_dollars_become_nano_dollars_exactly(client: Client, person: User) -> None:
+def test_dollars_become_nano_dollars_exactly(client: Client, person: User, upstream: Provider) -> None:
     submit(client, "/admin/billing/price/add/", {**PRICE, "input_nano": "0.000000001", "output_nano": "$1,234.50"})
     price = Price.objects.get(provider="upstream", model="large")
     assert (price.input_nano, price.output_nano, price.cached_input_nano) == (1, 1_234_500_000_000, 1_250_000_000)
