@@ -15,7 +15,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownF
 
 from accounts.actions import keys
 from accounts.admin.key_forms import ChangeKeyForm, IssueKeyForm
-from accounts.admin.tenants import STATUS_COLOURS
+from accounts.admin.tenants import STATUS_COLOURS, warn_without_tier
 from accounts.models import ApiKey
 from compliance.admin.base import GovernedAdmin, Step, Verbs
 from compliance.admin.links import list_url, row_of_links
@@ -123,6 +123,7 @@ class ApiKeyAdmin(GovernedAdmin):
     def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None) -> HttpResponse:
         """The page that shows the secret, once. A form's number is good for one key, so a reload issues no second."""
         key, secret = request.META.pop("issued")
+        warn_without_tier(request, key.tenant)
         context = {
             **self.admin_site.each_context(request),
             "title": "API key issued",

@@ -1,20 +1,49 @@
 """Tenants: open, suspend, resume, close; and the way to everything that belongs to one."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, ClassVar
 
-from django.contrib import admin
+from django import forms
+from django.contrib import admin, messages
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from accounts.actions import tenants
 from accounts.models import ApiKey, Tenant
 from compliance.admin.base import GovernedAdmin, Step, Verbs
+from compliance.admin.forms import GovernedForm
 from compliance.admin.links import add_url, link, list_url, row_of_links
 from compliance.admin.theme import button, column
+from compliance.contracts import Actor
+from compliance.requests import actor_of
 
 STATUS_COLOURS = {"Active": "success", "Suspended": "warning", "Closed": "danger", "Revoked": "danger"}
+
+
+class OpenTenantForm(GovernedForm):
+    """Opens a tenant, with a tier or without."""
+
+    tier = forms.ChoiceField(
+        required=False, widget=UnfoldAdminSelectWidget, help_text="Without a tier every request is refused."
+    )
+
+    tiers: ClassVar[Callable[[], Sequence[tuple[int, str]]]] = staticmethod(tuple)
+    """The tiers there are, by primary key; billing, which knows them, sets it."""
+    subscribe: ClassVar[Callable[[Tenant, int, Actor], Any]]
+    """Gives a tenant a tier; billing sets it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["tier"].choices = [("", "None yet"), *type(self).tiers()]  # type: ignore[attr-defined]
+
+    def give_tier(self, *, by: Actor) -> None:
+        """Gives the tenant the tier that was chosen, if one was."""
+        if tier := self.cleaned_data["tier"]:
+            type(self).subscribe(self.instance, int(tier), by)
 
 
 @admin.register(Tenant)
@@ -52,7 +81,6 @@ class TenantAdmin(GovernedAdmin):
     search_help_text = "Name or short name"
     ordering = ("slug",)
     readonly_fields = ("state", "created", "closed", "belongings")
-    add_fieldsets = ((None, {"fields": ("name", "slug", "time_zone")}),)
     fieldsets = (
         (None, {"fields": ("name", "slug", "time_zone")}),
         ("State", {"fields": ("state", "created", "closed")}),
@@ -65,6 +93,25 @@ class TenantAdmin(GovernedAdmin):
             applications_count=Count("applications", filter=Q(applications__status="active"), distinct=True),
             keys_count=Count("api_keys", filter=Q(api_keys__status=ApiKey.Status.ACTIVE), distinct=True),
         )
+
+    def get_fieldsets(self, request: HttpRequest, obj: Tenant | None = None) -> Any:
+        if obj:
+            return super().get_fieldsets(request, obj)
+        tier = ("tier",) if _may_subscribe(request) else ()
+        return ((None, {"fields": ("name", "slug", "time_zone", *tier)}),)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> type[Any]:
+        opening = {"form": OpenTenantForm} if obj is None and _may_subscribe(request) else {}
+        return super().get_form(request, obj, change=change, **opening, **kwargs)
+
+    def create_row(self, request: HttpRequest, row: Tenant, form: Any) -> None:
+        super().create_row(request, row, form)
+        if isinstance(form, OpenTenantForm):
+            form.give_tier(by=actor_of(request))
+
+    def save_model(self, request: HttpRequest, obj: Tenant, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        warn_without_tier(request, obj)
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: Tenant | None = None) -> dict[str, Sequence[str]]:
         return {} if obj else {"slug": ("name",)}
@@ -133,3 +180,15 @@ class TenantAdmin(GovernedAdmin):
                 (list_url("compliance_auditevent", tenant_id=tenant.pk), "Audit log"),
             )
         )
+
+
+def warn_without_tier(request: HttpRequest, tenant: Tenant) -> None:
+    """Says so where a tenant has no tier yet, which its requests would otherwise be the first to tell."""
+    if getattr(tenant, "subscription", None) is None:
+        choose = link(add_url("billing_subscription", tenant=tenant.pk), "Choose one")
+        text = "{} has no tier; its requests are refused until it has one. {}"
+        messages.warning(request, format_html(text, tenant.name, choose))
+
+
+def _may_subscribe(request: HttpRequest) -> bool:
+    return request.user.has_perm("billing.add_subscription")

@@ -8,11 +8,22 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 
+from accounts.admin.tenants import OpenTenantForm
+from accounts.models import Tenant
 from billing.actions import tiers
 from billing.models import Subscription, Tier
 from compliance.admin.base import GovernedAdmin, Verbs
 from compliance.admin.links import link, list_url
 from compliance.admin.theme import column
+from compliance.contracts import Actor
+
+
+def _subscribe(tenant: Tenant, tier_id: int, by: Actor) -> None:
+    tiers.subscribe(subscription=Subscription(tenant=tenant, tier_id=tier_id), by=by)
+
+
+OpenTenantForm.tiers = staticmethod(lambda: list(Tier.objects.values_list("pk", "name")))
+OpenTenantForm.subscribe = staticmethod(_subscribe)
 
 
 @admin.register(Tier)

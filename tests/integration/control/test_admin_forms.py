@@ -3,12 +3,17 @@
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
+from django.core.cache import cache
 from django.test import Client
 
-from accounts.models import User
+from accounts.actions import tenants
+from accounts.admin.tenants import OpenTenantForm
+from accounts.models import Tenant, User
 from billing.actions import prices
 from billing.models import Price
-from tests.factories import THE_SYSTEM, a_model, a_provider
+from compliance.models import AuditEvent
+from tests.factories import THE_SYSTEM, a_model, a_provider, a_tier, an_application
 from tests.factories.control import an_admin
 
 pytestmark = pytest.mark.django_db(databases=["default", "ledger"])
@@ -18,7 +23,7 @@ ADD_PRICE = "/admin/billing/price/add/"
 
 
 @pytest.fixture(autouse=True)
-def _person(client: Client) -> User:
+def person(client: Client) -> User:
     user = an_admin()
     client.force_login(user)
     return user
@@ -120,3 +125,61 @@ def test_a_provider_that_prices_refer_to_keeps_its_slug(client: Client) -> None:
 def test_the_form_says_which_field_limits_output(client: Client) -> None:
     help_text = the_form(client, "/admin/gateway/provider/add/").fields["output_limit_field"].help_text
     assert "OpenAI's current models want max_completion_tokens; most others max_tokens." in help_text
+
+
+# --- tenants ------------------------------------------------------------------------------------------------------
+
+ADD_TENANT = "/admin/accounts/tenant/add/"
+ACME = {"name": "Acme", "slug": "acme", "time_zone": "UTC"}
+NO_TIER = "has no tier; its requests are refused until it has one."
+
+
+def actions_of(user: User) -> list[str]:
+    events = AuditEvent.objects.filter(actor_kind="user", actor_id=str(user.pk)).order_by("id")
+    return list(events.values_list("action", flat=True))
+
+
+def test_a_tenant_is_opened_with_its_tier(client: Client, person: User) -> None:
+    tier = a_tier()
+    response = client.post(ADD_TENANT, {**ACME, "tier": tier.pk}, follow=True)
+    assert Tenant.objects.get(slug="acme").subscription.tier == tier
+    assert actions_of(person) == ["tenant.created", "subscription.created"]
+    assert NO_TIER not in response.content.decode()
+
+
+def test_a_tenant_without_a_tier_is_opened_with_a_warning(client: Client, person: User) -> None:
+    response = client.post(ADD_TENANT, ACME, follow=True)
+    tenant = Tenant.objects.get(slug="acme")
+    assert actions_of(person) == ["tenant.created"]
+    assert NO_TIER in response.content.decode()
+    assert f'<a href="/admin/billing/subscription/add/?tenant={tenant.pk}"' in response.content.decode()
+
+
+def test_a_tier_that_is_refused_opens_no_tenant(client: Client, person: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one that somebody deleted between the form's validation and its action."""
+    monkeypatch.setattr(OpenTenantForm, "tiers", staticmethod(lambda: [(10**9, "Gone")]))
+    response = client.post(ADD_TENANT, {**ACME, "tier": 10**9})
+    assert response.status_code == 200
+    assert not Tenant.objects.filter(slug="acme").exists()
+    assert actions_of(person) == []
+
+
+def test_a_tier_is_given_by_those_alone_who_may_subscribe(client: Client) -> None:
+    tier, staff = a_tier(), an_admin(is_superuser=False)
+    staff.user_permissions.set(Permission.objects.filter(codename__in=["add_tenant", "view_tenant"]))
+    client.force_login(staff)
+    assert "tier" not in the_form(client, ADD_TENANT).fields
+    client.post(ADD_TENANT, {**ACME, "tier": tier.pk})
+    assert actions_of(staff) == ["tenant.created"]
+
+
+def test_a_key_that_no_tier_stands_behind_is_issued_with_a_warning(client: Client) -> None:
+    cache.clear()  # of the limit of issued keys
+    bare = tenants.open(tenant=Tenant(slug="umbrella", name="<b>Umbrella"), by=THE_SYSTEM)
+    for application, warned in ((an_application(), False), (an_application(bare), True)):
+        nonce = the_form(client, "/admin/accounts/apikey/add/").fields["nonce"].initial
+        values = {"application": application.pk, "name": "x", "environment": "dev", "scopes": ["chat"], "nonce": nonce}
+        text = client.post("/admin/accounts/apikey/add/", values).content.decode()
+        assert "Copy the key now" in text
+        assert (NO_TIER in text) is warned
+        assert "<b>Umbrella" not in text
