@@ -36,7 +36,13 @@ class BudgetAdmin(DollarFields, GovernedAdmin):
     readonly_fields = ("used",)
     add_fieldsets = (
         (None, {"fields": ("tenant", "name")}),
-        ("Limit", {"fields": ("limit_nano", "period", "mode", "active")}),
+        (
+            "Limit",
+            {
+                "fields": ("limit_nano", "period", "mode", "active"),
+                "description": "Counts from now on; what this period has cost before is not included.",
+            },
+        ),
         (
             "Only for one application or one key",
             {"fields": ("application", "api_key"), "description": "Leave both empty for the whole tenant."},
@@ -48,7 +54,8 @@ class BudgetAdmin(DollarFields, GovernedAdmin):
             "Limit",
             {
                 "fields": ("limit_nano", "period", "mode", "active"),
-                "description": "A changed limit holds at once. A changed period starts to count anew.",
+                "description": "A changed limit holds at once. A changed period starts to count anew, from now on. What "
+                "was spent before a budget was added is not included in what is used.",
             },
         ),
         (

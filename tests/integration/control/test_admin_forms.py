@@ -13,7 +13,7 @@ from accounts.models import Tenant, User
 from billing.actions import prices
 from billing.models import Price
 from compliance.models import AuditEvent
-from tests.factories import THE_SYSTEM, a_model, a_provider, a_tier, an_application
+from tests.factories import THE_SYSTEM, a_budget, a_model, a_provider, a_tenant, a_tier, an_application
 from tests.factories.control import an_admin
 
 pytestmark = pytest.mark.django_db(databases=["default", "ledger"])
@@ -183,3 +183,12 @@ def test_a_key_that_no_tier_stands_behind_is_issued_with_a_warning(client: Clien
         assert "Copy the key now" in text
         assert (NO_TIER in text) is warned
         assert "<b>Umbrella" not in text
+
+
+# --- budgets ------------------------------------------------------------------------------------------------------
+
+
+def test_a_budget_says_what_it_does_not_count(client: Client) -> None:
+    budget = a_budget(a_tenant())
+    for page, words in (("add", "Counts from now on"), (f"{budget.pk}/change", "before a budget was added")):
+        assert words in client.get(f"/admin/billing/budget/{page}/").content.decode()
