@@ -54,8 +54,8 @@ class BudgetAdmin(DollarFields, GovernedAdmin):
             "Limit",
             {
                 "fields": ("limit_nano", "period", "mode", "active"),
-                "description": "A changed limit holds at once. A changed period starts to count anew, from now on. What "
-                "was spent before a budget was added is not included in what is used.",
+                "description": "A changed limit holds at once. A changed period starts to count anew. What was spent "
+                "before a budget was added is not included in what is used.",
             },
         ),
         (
