@@ -1,5 +1,6 @@
 """What a tenant may do per minute, hour and day, and how much at once."""
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
 
@@ -43,6 +44,29 @@ class Tier(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Refuses limits that another limit makes pointless."""
+        errors = {}
+        if _all(self.output_tokens_cap, self.tokens_per_minute) and self.output_tokens_cap >= self.tokens_per_minute:
+            errors["output_tokens_cap"] = (
+                f"Choose less than the {self.tokens_per_minute:,} tokens a minute, or raise those: a request that "
+                "names no limit is counted with its prompt and this many tokens, and none would ever fit."
+            )
+        for shorter, longer, name in (
+            ("requests_per_minute", "requests_per_hour", "an hour"),
+            ("requests_per_hour", "requests_per_day", "a day"),
+        ):
+            short, long = getattr(self, shorter), getattr(self, longer)
+            if _all(short, long) and short > long:
+                errors[shorter] = f"Choose at most the {long:,} {name}, or raise those."
+        if errors:
+            raise ValidationError(errors)
+
+
+def _all(*limits: int | None) -> bool:
+    """Whether each has been given: a form whose fields were refused leaves None."""
+    return None not in limits
 
 
 class Subscription(models.Model):

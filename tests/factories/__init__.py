@@ -26,7 +26,7 @@ def a_tier(**fields: Any) -> Tier:
         "requests_per_day": 10_000_000,
         "tokens_per_minute": 1_000_000_000,
         "concurrency": 10_000,
-        "output_tokens_cap": 4096,
+        "output_tokens_cap": min(4096, fields.get("tokens_per_minute", 4097) - 1),
     }
     return tiers.add(tier=Tier(**{**generous, **fields}), by=THE_SYSTEM)
 

@@ -130,7 +130,7 @@ def test_a_lowered_limit_takes_effect(scene: Scene, how: str) -> None:
 
     def lower(cap: int) -> Callable[[], None]:
         def run() -> None:
-            tier.requests_per_day = cap
+            tier.requests_per_minute = tier.requests_per_hour = tier.requests_per_day = cap
             tiers.change(tier=tier, by=THE_SYSTEM)
 
         return run

@@ -278,7 +278,7 @@ def test_tokens_per_minute(gateway: Gateway, sandbox: Sandbox, model: Model) -> 
 
 
 def test_a_request_that_no_minute_has_room_for_is_not_tried_again(gateway: Gateway, model: Model) -> None:
-    error, attempts = refused(a_caller(gateway, model, tier={"tokens_per_minute": 50}), retries=2, max_tokens=60)
+    error, attempts = refused(a_caller(gateway, model, tier={"tokens_per_minute": 50}), retries=2, max_tokens=49)
     assert isinstance(error, openai.RateLimitError)
     assert (error.code, attempts) == ("rate_limit_exceeded", 1)
     assert error.response.headers["x-should-retry"] == "false"

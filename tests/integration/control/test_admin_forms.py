@@ -192,3 +192,42 @@ def test_a_budget_says_what_it_does_not_count(client: Client) -> None:
     budget = a_budget(a_tenant())
     for page, words in (("add", "Counts from now on"), (f"{budget.pk}/change", "before a budget was added")):
         assert words in client.get(f"/admin/billing/budget/{page}/").content.decode()
+
+
+# --- tiers --------------------------------------------------------------------------------------------------------
+
+TIER = {
+    "name": "Gold",
+    "slug": "gold",
+    "requests_per_minute": 60,
+    "requests_per_hour": 600,
+    "requests_per_day": 6000,
+    "tokens_per_minute": 100_000,
+    "concurrency": 5,
+    "output_tokens_cap": 1024,
+    "max_messages": 100,
+    "max_message_chars": 50_000,
+    "max_prompt_chars": 100_000,
+}
+
+
+@pytest.mark.parametrize(
+    ("limits", "field", "words"),
+    [
+        pytest.param({"output_tokens_cap": 100_000}, "output_tokens_cap", "less than the 100,000 tokens", id="cap"),
+        pytest.param({"requests_per_minute": 601}, "requests_per_minute", "at most the 600 an hour", id="minute"),
+        pytest.param({"requests_per_hour": 6001}, "requests_per_hour", "at most the 6,000 a day", id="hour"),
+        pytest.param({"requests_per_hour": ""}, "requests_per_hour", "required", id="left empty"),
+    ],
+)
+def test_limits_that_others_make_pointless_are_refused(
+    limits: dict[str, Any], field: str, words: str, client: Client
+) -> None:
+    errors = errors_of(client, "/admin/billing/tier/add/", {**TIER, **limits})
+    assert list(errors) == [field]
+    assert words in str(errors[field])
+
+
+def test_limits_may_be_alike(client: Client) -> None:
+    values = {**TIER, "requests_per_minute": 6000, "requests_per_hour": 6000, "output_tokens_cap": 99_999}
+    assert client.post("/admin/billing/tier/add/", values).status_code == 302
