@@ -108,10 +108,11 @@ class TenantAdmin(GovernedAdmin):
         super().create_row(request, row, form)
         if isinstance(form, OpenTenantForm):
             form.give_tier(by=actor_of(request))
+        warn_without_tier(request, row)
 
-    def save_model(self, request: HttpRequest, obj: Tenant, form: Any, change: bool) -> None:
-        super().save_model(request, obj, form, change)
-        warn_without_tier(request, obj)
+    def change_row(self, request: HttpRequest, row: Tenant, form: Any) -> None:
+        super().change_row(request, row, form)
+        warn_without_tier(request, row)
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: Tenant | None = None) -> dict[str, Sequence[str]]:
         return {} if obj else {"slug": ("name",)}

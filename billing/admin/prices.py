@@ -64,13 +64,20 @@ class PriceAdmin(DollarFields, GovernedAdmin):
     is_deployed: Callable[[Price], bool] = staticmethod(lambda price: True)
     """Whether the provider serves a model of that name; the gateway sets it."""
 
-    def save_model(self, request: HttpRequest, obj: Price, form: Any, change: bool) -> None:
-        super().save_model(request, obj, form, change)
-        if not self.is_deployed(obj):
+    def create_row(self, request: HttpRequest, row: Price, form: Any) -> None:
+        super().create_row(request, row, form)
+        self._warn_of_a_name_that_none_has(request, row)
+
+    def change_row(self, request: HttpRequest, row: Price, form: Any) -> None:
+        super().change_row(request, row, form)
+        self._warn_of_a_name_that_none_has(request, row)
+
+    def _warn_of_a_name_that_none_has(self, request: HttpRequest, price: Price) -> None:
+        if not self.is_deployed(price):
             messages.warning(
                 request,
-                f"No deployment at {obj.provider} has the model {obj.model} there: until one has, nothing is charged "
-                "by this price. Compare the names.",
+                f"No deployment at {price.provider} has the model {price.model} there: until one has, nothing is "
+                "charged by this price. Compare the names.",
             )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Price]:
