@@ -33,6 +33,11 @@ class PortcullisSite(AdminSite):
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         return super().login(request, extra_context)
 
+    def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
+        from compliance.admin.autocomplete import NamedAutocompleteView
+
+        return cast(HttpResponse, NamedAutocompleteView.as_view(admin_site=self)(request))
+
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         from unfold.forms import AdminOwnPasswordChangeForm
 

@@ -18,6 +18,7 @@ from accounts.admin.key_forms import ChangeKeyForm, IssueKeyForm
 from accounts.admin.tenants import STATUS_COLOURS, warn_without_tier
 from accounts.models import ApiKey
 from compliance.admin.base import GovernedAdmin, Step, Verbs
+from compliance.admin.filters import RelationFilter
 from compliance.admin.links import list_url, row_of_links
 from compliance.admin.refusals import REFUSALS
 from compliance.admin.theme import button, column
@@ -60,7 +61,7 @@ class ApiKeyAdmin(GovernedAdmin):
     list_display = ("named", "application_name", "environment", "state", "expiry", "last_use", "created")
     list_filter = (
         ("tenant", RelatedDropdownFilter),
-        ("application", RelatedDropdownFilter),
+        ("application", RelationFilter),
         ("environment", ChoicesDropdownFilter),
         ("status", ChoicesDropdownFilter),
     )
@@ -100,6 +101,10 @@ class ApiKeyAdmin(GovernedAdmin):
     @staticmethod
     def title_of(key: ApiKey) -> str:
         return f"{key.name} (…{key.last_four})"
+
+    @staticmethod
+    def label_of(key: ApiKey) -> str:
+        return f"{ApiKeyAdmin.title_of(key)}, {key.application}"
 
     # --- issuing -------------------------------------------------------------------------------------------------
 

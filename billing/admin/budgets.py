@@ -13,6 +13,7 @@ from billing.actions import budgets
 from billing.admin.dollars import DollarFields
 from billing.models import Budget
 from compliance.admin.base import GovernedAdmin, Verbs
+from compliance.admin.filters import RelationFilter
 from compliance.admin.theme import column
 
 
@@ -23,8 +24,8 @@ class BudgetAdmin(DollarFields, GovernedAdmin):
     list_display = ("name", "tenant_name", "scope", "period_name", "enforcement", "limit", "used")
     list_filter = (
         ("tenant", RelatedDropdownFilter),
-        ("application", RelatedDropdownFilter),
-        ("api_key", RelatedDropdownFilter),
+        ("application", RelationFilter),
+        ("api_key", RelationFilter),
         ("period", ChoicesDropdownFilter),
         ("mode", ChoicesDropdownFilter),
         ("active", BooleanRadioFilter),

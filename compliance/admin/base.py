@@ -15,7 +15,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from compliance.admin import refusals
+from compliance.admin import names, refusals
 from compliance.admin.forms import GovernedForm, ReasonForm, refused
 from compliance.admin.theme import ChangeList, ModelAdmin, TabularInline
 from compliance.requests import actor_of
@@ -141,6 +141,14 @@ class GovernedAdmin(_Admin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.verbs.remove is not None and super().has_delete_permission(request, obj)
+
+    # --- choices -------------------------------------------------------------------------------------------------
+
+    def formfield_for_foreignkey(self, db_field: models.ForeignKey[Any, Any], request: Any, **kwargs: Any) -> Any:
+        field: Any = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        if field is not None:
+            field.label_from_instance = names.label
+        return field
 
     # --- writes --------------------------------------------------------------------------------------------------
 

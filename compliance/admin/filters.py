@@ -12,9 +12,10 @@ from compliance.admin import names
 
 if TYPE_CHECKING:
     from django.contrib.admin import FieldListFilter as RangeDateTimeFilter
+    from django.contrib.admin import RelatedFieldListFilter as RelatedDropdownFilter
     from django.contrib.admin import SimpleListFilter as DropdownFilter
 else:
-    from unfold.contrib.filters.admin import DropdownFilter, RangeDateTimeFilter
+    from unfold.contrib.filters.admin import DropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter
 
 
 class ReferenceFilter(DropdownFilter):
@@ -33,6 +34,13 @@ class ReferenceFilter(DropdownFilter):
         if not chosen:
             return queryset
         return queryset.filter(**{str(self.parameter_name): chosen}) if _is_number(chosen) else queryset.none()
+
+
+class RelationFilter(RelatedDropdownFilter):
+    """Rows with a foreign key to one row, chosen by the name that tells it from others."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [*names.choices(field.related_model._meta.model_name)]
 
 
 class ValueFilter(DropdownFilter):

@@ -48,7 +48,13 @@ class Names:
 def choices(kind: str, *, most: int = 1000) -> list[tuple[str, str]]:
     """The first rows of a kind by its own order, for a filter."""
     model = _model_of(kind)
-    return [(str(row.pk), _title(row)) for row in _rows(model)[:most]] if model else []
+    return [(str(row.pk), label(row)) for row in _rows(model)[:most]] if model else []
+
+
+def label(row: models.Model) -> str:
+    """What a row is called among others to choose from: as its table's own admin says, where it does."""
+    label_of: Callable[[models.Model], str] = getattr(admin.site._registry.get(type(row)), "label_of", _title)
+    return label_of(row)
 
 
 def _fetch(kind: str, keys: set[str]) -> dict[str, Name]:
@@ -63,7 +69,7 @@ def _fetch(kind: str, keys: set[str]) -> dict[str, Name]:
 
 def _title(row: models.Model) -> str:
     """As the table's own admin calls the row, where it says so."""
-    title_of: Callable[[models.Model], str] = getattr(admin.site._registry[type(row)], "title_of", str)
+    title_of: Callable[[models.Model], str] = getattr(admin.site._registry.get(type(row)), "title_of", str)
     return title_of(row)
 
 

@@ -1,5 +1,6 @@
 """What the admin's forms keep people from doing by oversight: free tokens, dead routes, tenants without a tier."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,11 +10,11 @@ from django.test import Client
 
 from accounts.actions import tenants
 from accounts.admin.tenants import OpenTenantForm
-from accounts.models import Tenant, User
+from accounts.models import ApiKey, Tenant, User
 from billing.actions import prices
 from billing.models import Price
 from compliance.models import AuditEvent
-from tests.factories import THE_SYSTEM, a_budget, a_model, a_provider, a_tenant, a_tier, an_application
+from tests.factories import THE_SYSTEM, a_budget, a_key, a_model, a_provider, a_tenant, a_tier, an_application
 from tests.factories.control import an_admin
 
 pytestmark = pytest.mark.django_db(databases=["default", "ledger"])
@@ -192,6 +193,40 @@ def test_a_budget_says_what_it_does_not_count(client: Client) -> None:
     budget = a_budget(a_tenant())
     for page, words in (("add", "Counts from now on"), (f"{budget.pk}/change", "before a budget was added")):
         assert words in client.get(f"/admin/billing/budget/{page}/").content.decode()
+
+
+def label_of(key: ApiKey) -> str:
+    return f"{key.name} (…{key.last_four}), {key.tenant.slug}/{key.application.slug}"
+
+
+def test_keys_are_offered_with_what_tells_them_apart(
+    client: Client, django_assert_max_num_queries: Callable[..., Any]
+) -> None:
+    keys = [a_key()[0] for _ in range(9)]
+    asked = {"app_label": "billing", "model_name": "budget", "field_name": "api_key"}
+    with django_assert_max_num_queries(8):
+        answer = client.get("/admin/autocomplete/", asked).json()
+    assert {each["text"] for each in answer["results"]} == {label_of(key) for key in keys}
+
+
+def test_a_chosen_key_is_named_like_those_offered(client: Client) -> None:
+    key, _ = a_key()
+    budget = a_budget(key.tenant, api_key=key)
+    assert label_of(key) in client.get(f"/admin/billing/budget/{budget.pk}/change/").content.decode()
+
+
+@pytest.mark.parametrize("table", ["billing/budget", "billing/usagerecord"])
+def test_lists_are_filtered_by_keys_that_one_can_tell_apart(table: str, client: Client) -> None:
+    keys = [a_key()[0] for _ in range(2)]
+    text = client.get(f"/admin/{table}/").content.decode()
+    assert all(f">{label_of(key)}<" in "".join(text.split("\n")).replace("  ", "") for key in keys)
+
+
+def test_an_application_is_offered_with_its_tenant(client: Client) -> None:
+    application = an_application()
+    asked = {"app_label": "billing", "model_name": "budget", "field_name": "application"}
+    (only,) = client.get("/admin/autocomplete/", asked).json()["results"]
+    assert only == {"id": str(application.pk), "text": f"{application.tenant.slug}/{application.slug}"}
 
 
 # --- tiers --------------------------------------------------------------------------------------------------------
