@@ -65,6 +65,12 @@ def test_it_works(browser: Client, rows: ApiKey) -> None:
     assert browser.get("/admin/").status_code == 200
 
 
+def test_the_sidebar_promises_only_what_its_search_finds(browser: Client) -> None:
+    text = browser.get("/admin/").content.decode()
+    assert 'placeholder="Go to a page…"' in text
+    assert "Search apps and models" not in text
+
+
 def test_the_root_leads_to_the_admin(client: Client) -> None:
     assert client.get("/")["Location"] == "/admin/"
 
