@@ -40,13 +40,19 @@ def _used(exchange: Exchange) -> tuple[Tokens, bool]:
     reported = exchange.reported
     if reported is not None and exchange.outcome == "completed":
         return reported, False
-    if exchange.upstream is None and not exchange.may_be_billed:
+    if not _is_billed(exchange):
         return Tokens(), False
     produced = _produced(exchange)
     if reported is None:
         return Tokens(input=exchange.input_estimate, output=produced), True
     # It broke off after a report: what came after that report was not in it.
     return replace(reported, output=max(reported.output, produced)), reported.output < produced
+
+
+def _is_billed(exchange: Exchange) -> bool:
+    """Whether the upstream may have worked: an answer had begun that was no error, or contact was lost meanwhile."""
+    began = exchange.upstream is not None and exchange.outcome != "upstream_error"
+    return began or exchange.may_be_billed
 
 
 def _produced(exchange: Exchange) -> int:

@@ -128,17 +128,19 @@ def test_a_tenant_without_a_tier_is_told_so(acme: Caller) -> None:
 
 
 @pytest.mark.parametrize(
-    "content",
+    ("content", "is_charged"),
     [
-        pytest.param(b'{"error": {"message": "no"}}', id="an error with status 200"),
-        pytest.param(b'{"choices":' + b"[" * 100_000 + b"]" * 100_000 + b"}", id="nested without end"),
+        pytest.param(b'{"error": {"message": "no"}}', False, id="an error with status 200"),
+        pytest.param(b'{"choices":' + b"[" * 100_000 + b"]" * 100_000 + b"}", True, id="nested without end"),
     ],
 )
-def test_an_answer_that_is_none_is_a_failed_upstream(gateway: Gateway, content: bytes) -> None:
+def test_an_answer_that_is_none_is_a_failed_upstream(gateway: Gateway, content: bytes, is_charged: bool) -> None:
     with served_by(gateway, content) as caller:
         answer = caller.post()
     assert (answer.status_code, answer.json()["error"]["code"]) == (502, "upstream_error")
-    assert ledger.only_usage_of(caller.tenant)["outcome"] == "upstream_error"
+    record = ledger.only_usage_of(caller.tenant)
+    assert record["outcome"] == "upstream_error"
+    assert bool(record["cost_nano"]) == record["estimated"] == is_charged
 
 
 def test_a_stream_that_begins_with_an_error_has_a_status_of_its_own(gateway: Gateway) -> None:
