@@ -48,7 +48,9 @@ def route_table() -> Compiled[RouteTable]:
     """All active deployments that have a price, by model."""
     revisions = revisions_of([GLOBAL_SCOPE])
     now = timezone.now()
-    prices = {(price.provider, price.model): _rates(price) for price in Price.objects.in_force(at=now)}
+    prices = {
+        (price.provider, price.model): _rates(price) for price in Price.objects.in_force(at=now).filter(service_tier="")
+    }
     models: dict[str, ModelRoutes] = {}
     for deployment in _active_deployments():
         rates = prices.get((deployment.provider.slug, deployment.upstream_model))

@@ -1,5 +1,6 @@
 """Tenants and their applications."""
 
+import secrets
 import zoneinfo
 
 from django.core.exceptions import ValidationError
@@ -13,8 +14,15 @@ def validate_time_zone(name: str) -> None:
         raise ValidationError(f"{name!r} is not a time zone; use an IANA name such as Europe/Berlin.")
 
 
+def new_salt() -> bytes:
+    """A salt for a tenant's pseudonyms."""
+    return secrets.token_bytes(32)
+
+
 class Tenant(models.Model):
     """An organisation whose applications use the gateway. Nothing is shared between two of them."""
+
+    audit_secret_fields = frozenset({"pseudonym_salt"})
 
     class Status(models.TextChoices):
         ACTIVE = "active", "Active"
@@ -30,6 +38,7 @@ class Tenant(models.Model):
         help_text="Days, weeks and months of its budgets begin at midnight here, e.g. Europe/Berlin.",
     )
     status = models.CharField(max_length=16, choices=Status, default=Status.ACTIVE)
+    pseudonym_salt = models.BinaryField(default=new_salt, editable=False)  # see accounts/pseudonyms.py; never changes
     created_at = models.DateTimeField(auto_now_add=True)
     closed_at = models.DateTimeField(null=True, blank=True)
 

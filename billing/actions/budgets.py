@@ -1,6 +1,6 @@
 """What can be done with budgets."""
 
-from billing.models import Budget
+from billing.models import Budget, BudgetOverride
 from compliance import rows
 from compliance.contracts import Actor
 
@@ -22,3 +22,22 @@ def change(*, budget: Budget, by: Actor) -> Budget:
 def remove(*, budget: Budget, by: Actor, reason: str = "") -> None:
     """Deletes a budget. Its tenant's usage records stay."""
     rows.delete(budget, by=by, reason=reason)
+
+
+def override(*, override: BudgetOverride, by: Actor) -> BudgetOverride:
+    """Gives a budget another limit for a while.
+
+    Raises:
+        ValidationError: no reason, or it ends before it begins.
+    """
+    return rows.create(override, by=by, reason=override.reason)
+
+
+def change_override(*, override: BudgetOverride, by: Actor) -> BudgetOverride:
+    """Changes an override, for instance to end it now."""
+    return rows.change(override, by=by, reason=override.reason)
+
+
+def remove_override(*, override: BudgetOverride, by: Actor, reason: str = "") -> None:
+    """Deletes an override: the budget's own limit holds."""
+    rows.delete(override, by=by, reason=reason)

@@ -35,7 +35,9 @@ def remove(*, price: Price, by: Actor, reason: str = "") -> None:
 @transaction.atomic
 def seed(*, provider: str, models: Collection[str], by: Actor) -> list[Price]:
     """Adds the list prices of those `models` of `provider` (a slug) that have none; returns what it added."""
-    known = set(Price.objects.filter(provider=provider, model__in=models).values_list("model", flat=True))
+    known = set(
+        Price.objects.filter(provider=provider, model__in=models, service_tier="").values_list("model", flat=True)
+    )
     return [
         _create(provider=provider, model=model, valid_from=SEEDED_FROM, nano=nano, by=by)
         for model in models
@@ -50,7 +52,7 @@ def follow_list(*, provider: str, models: Collection[str], by: Actor) -> list[Pr
     What an administrator has set stays in force.
     """
     now = timezone.now()
-    in_force = Price.objects.in_force(at=now).filter(provider=provider, model__in=models)
+    in_force = Price.objects.in_force(at=now).filter(provider=provider, model__in=models, service_tier="")
     return [
         _create(provider=provider, model=price.model, valid_from=now, nano=nano, by=by)
         for price in in_force

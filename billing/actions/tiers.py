@@ -3,7 +3,7 @@
 from django.db import transaction
 
 from billing import seeds
-from billing.models import Subscription, Tier
+from billing.models import Subscription, Tier, TierLimit
 from compliance import rows
 from compliance.contracts import Actor
 
@@ -25,6 +25,25 @@ def remove(*, tier: Tier, by: Actor, reason: str = "") -> None:
         ProtectedError: a tenant has it.
     """
     rows.delete(tier, by=by, reason=reason)
+
+
+def add_limit(*, limit: TierLimit, by: Actor) -> TierLimit:
+    """Adds a limit to a tier, for all of its tenants at once.
+
+    Raises:
+        ValidationError: the tier has it already.
+    """
+    return rows.create(limit, by=by)
+
+
+def change_limit(*, limit: TierLimit, by: Actor) -> TierLimit:
+    """Changes a limit of a tier."""
+    return rows.change(limit, by=by)
+
+
+def remove_limit(*, limit: TierLimit, by: Actor, reason: str = "") -> None:
+    """Takes a limit out of a tier."""
+    rows.delete(limit, by=by, reason=reason)
 
 
 @transaction.atomic

@@ -22,6 +22,11 @@ class Tier(models.Model):
     output_tokens_cap = models.PositiveIntegerField(
         validators=AT_LEAST_ONE, help_text="The most output tokens one request may ask for, and gets if it names none."
     )
+    separate_meters_most = models.PositiveIntegerField(
+        "end users and tag values counted separately",
+        default=10_000,
+        help_text="At most, at once. Those beyond it share one limit per budget.",
+    )
     max_messages = models.PositiveIntegerField(default=100, validators=AT_LEAST_ONE)
     max_message_chars = models.PositiveIntegerField(default=50_000, validators=AT_LEAST_ONE)
     max_prompt_chars = models.PositiveIntegerField(default=100_000, validators=AT_LEAST_ONE)

@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 
@@ -28,6 +29,12 @@ class UsageRecord(models.Model):
     api_key_id = models.BigIntegerField(null=True)
     environment = models.CharField(max_length=16, blank=True)
     model = models.CharField(max_length=200, blank=True, help_text="As the client named it.")
+    served_model = models.CharField(
+        max_length=200, blank=True, help_text="The model that answered instead, where a budget downgraded the request."
+    )
+    end_user = models.CharField(max_length=27, blank=True, help_text="A pseudonym; see accounts/pseudonyms.py.")
+    tags = models.JSONField(default=dict, help_text="The declared attribution tags of the request.")
+    service_tier = models.CharField(max_length=20, blank=True)
     provider = models.CharField(max_length=50, blank=True)
     upstream_model = models.CharField(max_length=200, blank=True)
     outcome = models.CharField(max_length=16, choices=Outcome)
@@ -44,6 +51,10 @@ class UsageRecord(models.Model):
     reasoning_tokens = models.BigIntegerField(default=0)
     cost_nano = models.BigIntegerField(default=0)
     estimated = models.BooleanField(default=False, help_text="Tokens were counted here, not reported upstream.")
+    over_budget = models.BooleanField(default=False, help_text="A soft budget was exceeded when it was admitted.")
+    charged = ArrayField(
+        models.BigIntegerField(), default=list, help_text="The ledger's ids of the budget meters it was charged to."
+    )
     latency_ms = models.IntegerField(null=True)
     first_token_ms = models.IntegerField(null=True)
     overhead_us = models.IntegerField(null=True, help_text="Time spent here rather than upstream.")

@@ -73,6 +73,10 @@ class Model(models.Model):
         default=Tokenizer.BYTES,
         help_text="How prompts are counted before they are sent.",
     )
+    hidden_reasoning = models.BooleanField(
+        default=False,
+        help_text="It writes reasoning that is billed and not shown: the whole output limit is held from the start.",
+    )
     active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
 

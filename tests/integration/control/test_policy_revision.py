@@ -1,12 +1,15 @@
 """Every change of what the gateway decides by raises a revision, however it was made."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
-from billing.models import Price, Subscription
+from billing.actions import budgets, tags, tiers
+from billing.models import AttributionTag, BudgetOverride, Price, Subscription, TierLimit
 from gateway.actions import providers
 from gateway.models import PolicyRevision, ProviderCredential
 from gateway.models.policy import GLOBAL_SCOPE
@@ -24,6 +27,23 @@ def a_credential() -> ProviderCredential:
     return providers.set_credential(provider=a_provider("http://127.0.0.1:1/v1"), credential="x" * 20, by=THE_SYSTEM)
 
 
+def an_override() -> BudgetOverride:
+    override = BudgetOverride(
+        budget=a_budget(a_tenant()), limit_nano=1, ends_at=timezone.now() + timedelta(days=1), reason="launch"
+    )
+    return budgets.override(override=override, by=THE_SYSTEM)
+
+
+def a_tag() -> AttributionTag:
+    return tags.declare(tag=AttributionTag(tenant=a_tenant(), key="feature"), by=THE_SYSTEM)
+
+
+def a_tier_limit() -> TierLimit:
+    return tiers.add_limit(
+        limit=TierLimit(tier=a_tier(), scope="key", measure="requests", per="minute", limit=5), by=THE_SYSTEM
+    )
+
+
 def a_price() -> Price:
     a_model(a_provider("http://127.0.0.1:1/v1"))
     return Price.objects.all()[0]
@@ -35,9 +55,12 @@ TENANTS_OWN: list[tuple[str, Callable[[], Any], Callable[[Any], int]]] = [
     ("accounts_apikey", lambda: a_key()[0], lambda row: row.tenant_id),
     ("billing_subscription", lambda: Subscription.objects.get(tenant=a_tenant()), lambda row: row.tenant_id),
     ("billing_budget", lambda: a_budget(a_tenant()), lambda row: row.tenant_id),
+    ("billing_budgetoverride", an_override, lambda row: row.tenant_id),
+    ("billing_attributiontag", a_tag, lambda row: row.tenant_id),
 ]
 SHARED: list[tuple[str, Callable[[], Any]]] = [
     ("billing_tier", a_tier),
+    ("billing_tierlimit", a_tier_limit),
     ("billing_price", a_price),
     ("gateway_provider", lambda: a_provider("http://127.0.0.1:1/v1")),
     ("gateway_providercredential", a_credential),
