@@ -79,6 +79,7 @@ def _conclude(
 ) -> "asyncio.Future[bool] | None":
     """Ends the exchange: upstream connection, settlement, record. Does not wait; returns the settlement, if any."""
     exchange.outcome, exchange.code, exchange.status = outcome, code, status
+    plane.metrics.ended(exchange)
     if exchange.upstream is not None:
         exchange.upstream.abort() if outcome != "completed" else exchange.upstream.release()
     settlement = None

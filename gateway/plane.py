@@ -9,8 +9,9 @@ import structlog
 
 from gateway import compile
 from gateway.bridge import Bridge
-from gateway.ledger import Ledger, Standing
-from gateway.principal import Principal
+from gateway.hammering import Hammering
+from gateway.ledger import Ledger
+from gateway.metrics import Metrics
 from gateway.refusals import Refusals
 from gateway.snapshot import Snapshots
 from gateway.upstream import UpstreamClient
@@ -19,8 +20,6 @@ from gateway.watch import PolicyWatch
 AGAIN_AFTER_S = 1.0
 
 log = structlog.get_logger("gateway.plane")
-
-Remembered = tuple[Principal, Standing, float, float]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -34,7 +33,8 @@ class Plane:
     bridge: Bridge
     watch: PolicyWatch
     status_of: Callable[[BaseException], int]
-    refused: dict[int, Remembered] = field(default_factory=dict)
+    hammering: Hammering = field(default_factory=Hammering)
+    metrics: Metrics = field(default_factory=Metrics)
     in_flight: int = 0
     draining: bool = False
     _tasks: list["asyncio.Task[None]"] = field(default_factory=list)

@@ -8,10 +8,14 @@ import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import structlog
+
 from gateway.ledger import Ledger
 from gateway.principal import Principal
 
 EVERY_S = 1.0
+
+log = structlog.get_logger("gateway.refusals")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,8 @@ class _Kind:
 class _Count:
     request_id: str
     at: str
-    requests: int = 1
+    requests: int = 0
+    unlogged: int = 0
 
 
 class Refusals:
@@ -41,15 +46,19 @@ class Refusals:
         self._ledger = ledger
         self._counts: dict[_Kind, _Count] = {}
 
-    def count(self, principal: Principal, *, request_id: str, model: str, code: str, status: int) -> None:
+    def count(
+        self, principal: Principal, *, request_id: str, model: str, code: str, status: int, logged: bool = True
+    ) -> None:
+        """Adds one. Of those that are not `logged` by themselves, one line a second tells how many they were."""
         kind = _Kind(
             principal.tenant_id, principal.application_id, principal.key_id, principal.environment, model, code, status
         )
         count = self._counts.get(kind)
         if count is None:
-            self._counts[kind] = _Count(request_id, datetime.now(UTC).isoformat())
-        else:
-            count.requests += 1
+            count = self._counts[kind] = _Count(request_id, datetime.now(UTC).isoformat())
+        count.requests += 1
+        if not logged:
+            count.unlogged += 1
 
     def flush(self) -> None:
         counts, self._counts = self._counts, {}
@@ -57,9 +66,23 @@ class Refusals:
             fields = {name: getattr(kind, name) for name in _Kind.__slots__}
             numbers = {"request_id": count.request_id, "at": count.at, "requests": count.requests}
             self._ledger.note({**fields, **numbers, "outcome": "refused"})
+            if count.unlogged:
+                _log(kind, count)
 
     async def run(self) -> None:
         """Flushes each second until cancelled."""
         while True:
             await asyncio.sleep(EVERY_S)
             self.flush()
+
+
+def _log(kind: _Kind, count: _Count) -> None:
+    log.info(
+        "requests refused again",
+        request_id=count.request_id,
+        tenant_id=kind.tenant_id,
+        application_id=kind.application_id,
+        code=kind.code,
+        status=kind.status,
+        requests=count.unlogged,
+    )

@@ -21,6 +21,7 @@ from accounts import tokens
 from accounts.tokens import Token
 from config.addresses import client_address, networks
 from gateway.errors import InvalidKey, InvalidRequest, NotFound, Refusal, TooLarge, TooSlow, Unavailable
+from gateway.http import hammered
 from gateway.http.base import Front, recognise, refused
 from gateway.http.problems import problem_of
 from gateway.http.sse import EventStream
@@ -32,6 +33,9 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Headers = dict[bytes, bytes]
+
+_LIMITED = frozenset({"/v1/chat/completions"})
+"""Paths whose requests are charged to the key's rates."""
 
 _TRUSTED = networks(settings.TRUSTED_PROXIES)
 _BEARER = re.compile(rb"bearer +(\S+)\s*", re.IGNORECASE)
@@ -68,30 +72,39 @@ class DataPlane(ASGIHandler):
         except ClientLeft:
             pass
         except Refusal as error:
+            if plane is not None:
+                plane.metrics.refused(error.code)
             log.info("refused", request_id=request_id, code=error.code, path=scope["path"][:100])
             await _send_whole(send, refused(error, {}), request_id)
         except Exception as error:
+            if plane is not None:
+                plane.metrics.faults += 1
             log.exception("request failed", request_id=request_id)
             await _send_whole(send, _failed(error), request_id)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send, *, request_id: str, plane: Plane) -> None:
         headers: Headers = dict(scope["headers"])
-        request: Any = ASGIRequest(scope, BytesIO())
-        front = request.front = Front(plane=plane, request_id=request_id, address=_address(scope, headers))
+        front = Front(plane=plane, request_id=request_id, address=_address(scope, headers))
         if not scope["path"].startswith("/v1/"):
-            await _send_whole(send, await self._answer(request), request_id)
+            await _send_whole(send, await self._answer(scope, front), request_id)
             return
         front.token = _check_front(headers, plane)
         front.principal = await recognise(front.token, plane)
         front.body = await _read_body(receive)
+        spent = plane.hammering.spent(front.principal)
+        if spent is not None and scope["path"] in _LIMITED and front.principal.may_come_from(front.address):
+            await _send_whole(send, hammered.answer(spent, front), request_id)
+            return
         async with _Listening(receive):
-            response = await self._answer(request)
+            response = await self._answer(scope, front)
             if isinstance(response, EventStream):
-                await _send_stream(send, response, request_id)
+                await _send_stream(send, response, front)
             else:
                 await _send_whole(send, response, request_id)
 
-    async def _answer(self, request: Any) -> HttpResponseBase:
+    async def _answer(self, scope: Scope, front: Front) -> HttpResponseBase:
+        request: Any = ASGIRequest(scope, BytesIO())
+        request.front = front
         try:
             match = self._resolver.resolve(request.path_info)
         except Resolver404:
@@ -193,16 +206,19 @@ async def _send_whole(send: Send, response: HttpResponseBase, request_id: str) -
     await send({"type": "http.response.body", "body": body})
 
 
-async def _send_stream(send: Send, response: EventStream, request_id: str) -> None:
+async def _send_stream(send: Send, response: EventStream, front: Front) -> None:
+    front.plane.metrics.streams += 1
     try:
         async with asyncio.timeout(response.within_s), aclosing(response.events()) as events:
             event: bytes | None = await anext(events)  # before anything can go wrong: only what has begun can be ended
-            await send(_start(response, request_id))
+            await send(_start(response, front.request_id))
             while event is not None:
                 await send({"type": "http.response.body", "body": event, "more_body": True})
                 event = await anext(events, None)
     except TimeoutError:
         raise ClientLeft from None  # it stopped reading
+    finally:
+        front.plane.metrics.streams -= 1
     await send({"type": "http.response.body", "body": b""})
 
 

@@ -6,6 +6,7 @@ from billing import money
 from billing.contracts import MeterKind, MeterSpec
 from gateway.errors import BudgetExceeded, RateLimited, Refusal
 from gateway.exchange import Exchange
+from gateway.hammering import over_rate
 from gateway.ledger import Admission
 from gateway.plane import Plane
 from gateway.tokens import count_tokens
@@ -21,7 +22,6 @@ TOKENS_PER_IMAGE = 3_000
 """A generous bound (high detail, OpenAI's and Anthropic's own figures stay below); settled at what is reported."""
 
 LEASE_MARGIN_S = 60
-REMEMBERED_S = 1.0
 
 
 async def run(exchange: Exchange, plane: Plane) -> None:
@@ -31,7 +31,6 @@ async def run(exchange: Exchange, plane: Plane) -> None:
         RateLimited, BudgetExceeded: a meter refuses; nothing is held then.
         Unavailable: the ledger does not answer.
     """
-    _refuse_as_before(exchange, plane)
     model = exchange.model
     assert model is not None
     assert exchange.prompt is not None
@@ -46,8 +45,7 @@ async def run(exchange: Exchange, plane: Plane) -> None:
     )
     standing = exchange.standing = await plane.ledger.admit(_admission(exchange))
     if standing.refused_by is not None:
-        if standing.refused_by.kind == MeterKind.REQUESTS:
-            _remember(exchange, plane)
+        plane.hammering.remember(exchange.principal, exchange.principal.meters, standing)
         raise refusal(standing.refused_by, wait_ms=standing.wait_ms, exchange=exchange)
     exchange.admitted = True
 
@@ -75,7 +73,7 @@ def refusal(meter: MeterSpec, *, wait_ms: int, exchange: Exchange) -> Refusal:
             "Ask for fewer with max_tokens.",
             wait_ms=None,
         )
-    return RateLimited(f"Rate limit reached: {meter.limit} {meter.label}. Retry in {wait / 1000:.3f} s.", wait_ms=wait)
+    return over_rate(meter, wait_ms=wait)
 
 
 def _time_after(wait_ms: int) -> str:
@@ -122,28 +120,3 @@ def _context(exchange: Exchange) -> dict[str, object]:
         "input_tokens": exchange.input_tokens,
         "output_tokens": exchange.output_tokens,
     }
-
-
-# A client that hammers while its rate is used up is answered from memory, for at most a second, and only as long as
-# the same policy holds: a changed limit makes another principal.
-
-
-def _remember(exchange: Exchange, plane: Plane) -> None:
-    standing = exchange.standing
-    assert standing is not None
-    until = time.monotonic() + standing.wait_ms / 1000
-    plane.refused[exchange.principal.key_id] = (exchange.principal, standing, until, time.monotonic() + REMEMBERED_S)
-
-
-def _refuse_as_before(exchange: Exchange, plane: Plane) -> None:
-    remembered = plane.refused.get(exchange.principal.key_id)
-    if remembered is None:
-        return
-    principal, standing, until, forget_at = remembered
-    now = time.monotonic()
-    if principal is not exchange.principal or now >= min(until, forget_at):
-        del plane.refused[exchange.principal.key_id]
-        return
-    exchange.standing = standing
-    assert standing.refused_by is not None
-    raise refusal(standing.refused_by, wait_ms=int((until - now) * 1000) + 1, exchange=exchange)
