@@ -1,3 +1,4 @@
+from billing.models.alerts import Alert, AlertDelivery, AlertKind, AlertRule
 from billing.models.budgets import Budget
 from billing.models.limits import TierLimit
 from billing.models.overrides import BudgetOverride
@@ -5,8 +6,13 @@ from billing.models.prices import Price
 from billing.models.tags import AttributionTag
 from billing.models.tiers import Subscription, Tier
 from billing.models.usage import UsageRecord
+from billing.models.webhooks import WebhookEndpoint, WebhookSecret
 
 __all__ = [
+    "Alert",
+    "AlertDelivery",
+    "AlertKind",
+    "AlertRule",
     "AttributionTag",
     "Budget",
     "BudgetOverride",
@@ -15,4 +21,6 @@ __all__ = [
     "Tier",
     "TierLimit",
     "UsageRecord",
+    "WebhookEndpoint",
+    "WebhookSecret",
 ]
