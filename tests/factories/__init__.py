@@ -1,12 +1,17 @@
 """Rows for tests, as plain functions. Everything goes through the actions, as in the product."""
 
 import itertools
+from datetime import timedelta
+from decimal import Decimal
 from typing import Any
+
+from django.utils import timezone
 
 from accounts.actions import applications, keys, tenants
 from accounts.models import ApiKey, Application, Tenant
-from billing.actions import budgets, prices, tiers
-from billing.models import Budget, Price, Subscription, Tier
+from billing.actions import budgets, prices, tags, tiers
+from billing.models import AttributionTag, Budget, BudgetOverride, Price, Subscription, Tier
+from billing.money import from_dollars
 from compliance.contracts import Actor
 from gateway.actions import providers, routes
 from gateway.models import Deployment, Model, Provider
@@ -54,12 +59,18 @@ def a_key(
 
 
 def a_budget(tenant: Tenant, *, dollars: str = "1", **fields: Any) -> Budget:
-    from decimal import Decimal
-
-    from billing.money import from_dollars
-
     values = {"name": f"Budget {next(_number)}", "limit_nano": from_dollars(Decimal(dollars)), **fields}
     return budgets.add(budget=Budget(tenant=tenant, **values), by=THE_SYSTEM)
+
+
+def a_tag(tenant: Tenant, key: str = "feature") -> AttributionTag:
+    return tags.declare(tag=AttributionTag(tenant=tenant, key=key), by=THE_SYSTEM)
+
+
+def an_override(budget: Budget, *, dollars: str, ends_in: timedelta = timedelta(days=1), **fields: Any) -> BudgetOverride:
+    values = {"limit_nano": from_dollars(Decimal(dollars)), "reason": "a launch", **fields}
+    row = BudgetOverride(budget=budget, ends_at=timezone.now() + ends_in, **values)
+    return budgets.override(override=row, by=THE_SYSTEM)
 
 
 def a_provider(base_url: str, *, credential: str = "", **fields: Any) -> Provider:

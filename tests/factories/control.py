@@ -52,11 +52,12 @@ def a_refusal(key: ApiKey, *, code: str = "rate_limit_exceeded", **fields: Any) 
     return a_usage_record(key, outcome="refused", code=code, status=429, **{**nothing, **fields})
 
 
-def a_meter(budget: Budget, *, used: int, held: int = 0, is_over: bool = False) -> None:
-    """What the ledger has counted of a budget, in its current period or in one that is over."""
+def a_meter(budget: Budget, *, used: int, held: int = 0, is_over: bool = False, of: str | None = None) -> None:
+    """What the ledger has counted of a budget, in its current period or in one that is over; `of` one, with `each`."""
+    name = budget.meter_name if of is None else f"{budget.meter_name}#{of}"
     ends = datetime.now(UTC) + timedelta(days=-1 if is_over else 1)  # the ledger goes by the database's clock
     with connections["ledger"].cursor() as cursor:
         cursor.execute(
             "INSERT INTO meter (tenant_id, name, used, held, period_start, period_end) VALUES (%s, %s, %s, %s, %s, %s)",
-            [budget.tenant_id, budget.meter_name, used, held, ends - timedelta(days=1), ends],
+            [budget.tenant_id, name, used, held, ends - timedelta(days=1), ends],
         )
