@@ -230,6 +230,20 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "POSTPROCESSING_HOOKS": ["gateway.http.schema.add_components"],
 }
 
+# --- what is sent to people and programs ------------------------------------------------------------------------
+
+EMAIL = env.email_url("EMAIL_URL", default="consolemail://")
+EMAIL_BACKEND = EMAIL["EMAIL_BACKEND"]
+EMAIL_HOST, EMAIL_PORT = EMAIL["EMAIL_HOST"], EMAIL["EMAIL_PORT"]
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = EMAIL["EMAIL_HOST_USER"], EMAIL["EMAIL_HOST_PASSWORD"]
+EMAIL_USE_TLS, EMAIL_USE_SSL = EMAIL.get("EMAIL_USE_TLS", False), EMAIL.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 15
+DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default="portcullis@localhost")
+PUBLIC_URL = env.str("PUBLIC_URL", default="").rstrip("/")
+"""Where people reach the admin, for the links in mails; without it mails have none."""
+WEBHOOKS_INSIDE = env.bool("WEBHOOKS_INSIDE", default=False)
+"""Whether webhooks may go to http and to addresses that are not public: for tests, and for receivers next door."""
+
 # --- scheduled tasks --------------------------------------------------------------------------------------------
 
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="filesystem://")
