@@ -1,11 +1,15 @@
 """What the ledger says of a request or a tenant, read from its database."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 from django.db import connections
 
 from accounts.models import Tenant
+from config.asgi import libpq_params
 from tests.system.processes import eventually
 
 
@@ -47,6 +51,30 @@ def expire_holds_of(tenant: Tenant) -> None:
     """Lets the leases of a tenant's holds run out, and sweeps."""
     _query("UPDATE hold SET expires_at = now() - interval '1 second' WHERE tenant_id = %s RETURNING 1", tenant.pk)
     _query("SELECT sweep(1000)")
+
+
+@contextmanager
+def locked_meters_of(tenant: Tenant) -> Iterator[None]:
+    """While inside, whatever changes meters of the tenant waits."""
+    with psycopg.connect(**libpq_params("ledger")) as connection:
+        locked = connection.execute("SELECT id FROM meter WHERE tenant_id = %s FOR UPDATE", [tenant.pk])
+        assert locked.rowcount > 0, "there are meters once the tenant has been served"
+        yield
+
+
+def wait_for_blocked(function: str, *, count: int = 1) -> None:
+    """Returns as soon as `count` calls of a function wait for a lock."""
+    eventually(lambda: calls(function, waiting=True) == count)
+
+
+def calls(function: str, *, waiting: bool = False) -> int:
+    """How many calls of a function the server is busy with; or only those that wait for a lock."""
+    statement = """
+        SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid() AND state = 'active'
+            AND strpos(query, %s) > 0 AND (wait_event_type = 'Lock' OR NOT %s)
+    """
+    return int(_query(statement, f" {function}(", waiting)[0][0])
 
 
 def _query(statement: str, *values: Any) -> list[tuple[Any, ...]]:

@@ -177,6 +177,14 @@ class Gateway(Server):
         parent = psutil.Process(self.process.pid)
         return [parent.pid, *(child.pid for child in parent.children(recursive=True))]
 
+    def kill(self) -> None:
+        """Kills the server and its worker, which cannot do anything about it."""
+        processes = [psutil.Process(pid) for pid in self.pids()]
+        for process in processes:
+            process.kill()
+        self.process.wait()
+        psutil.wait_procs(processes, timeout=10)
+
 
 def _as_in_production(port: int) -> list[str]:
     """The server's own command, with another address."""

@@ -1,6 +1,7 @@
 """HTTP by hand, for requests that no client library would send."""
 
 import json
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,8 @@ from typing import Any
 
 from tests.system.clients import PATH, Caller
 from tests.system.processes import Gateway
+
+_CONTENT = re.compile(rb'"content":("(?:[^"\\]|\\.)+")')
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,11 @@ def connected(gateway: Gateway) -> Iterator[socket.socket]:
 def request(caller: Caller, body: bytes, *headers: str, path: str = PATH, method: str = "POST") -> bytes:
     """The bytes of a request with the caller's key and a matching Content-Length."""
     return head(caller, *headers, f"Content-Length: {len(body)}", path=path, method=method) + body
+
+
+def asking(caller: Caller, **fields: Any) -> bytes:
+    """The bytes of a greeting; `fields` are further ones of its body."""
+    return request(caller, json.dumps(caller.body(**fields)).encode())
 
 
 def head(caller: Caller, *headers: str, path: str = PATH, method: str = "POST") -> bytes:
@@ -86,3 +94,14 @@ def _receive(connection: socket.socket, into: bytearray, *, most: int) -> bool:
         return False
     into += piece
     return bool(piece)
+
+
+def read_contents(connection: socket.socket, count: int) -> list[str]:
+    """Reads an answer until it has `count` pieces of content: of a stream, one for each token; returns those read.
+
+    More than `count` come where they arrived together.
+    """
+    received = bytearray()
+    while len(pieces := _CONTENT.findall(received)) < count:
+        assert _receive(connection, received, most=65536), f"it ended after {len(pieces)} pieces: {bytes(received)!r}"
+    return [json.loads(piece) for piece in pieces]

@@ -3,14 +3,13 @@
 import signal
 
 import httpx2
-import psutil
 import pytest
 
 from gateway.models import Model
 from tests.system import ledger, raw
 from tests.system.clients import a_caller
 from tests.system.conftest import StartGateway
-from tests.system.processes import STOPPED_WITHIN_S, Gateway, Sandbox, eventually
+from tests.system.processes import STOPPED_WITHIN_S, Sandbox, eventually
 
 pytestmark = pytest.mark.system
 
@@ -76,19 +75,10 @@ def test_a_killed_gateway_leaves_a_hold_that_is_swept_at_its_full_price(
         body = b'{"model":"%s","messages":[{"role":"user","content":"Hi"}],"max_tokens":10,"sandbox":{"hang":true}}'
         connection.sendall(raw.request(caller, body % caller.model.encode()))
         sandbox.wait_for_running(1)
-        _kill(gateway)
+        gateway.kill()
     assert ledger.holds_of(caller.tenant) == 1
     ledger.expire_holds_of(caller.tenant)
     record = ledger.only_usage_of(caller.tenant)
     assert (record["outcome"], record["estimated"], record["output_tokens"]) == ("swept", True, 10)
     assert record["cost_nano"] == record["input_tokens"] * 150 + 10 * 600
     assert (ledger.holds_of(caller.tenant), ledger.held_by(caller.tenant)) == (0, 0)
-
-
-def _kill(gateway: Gateway) -> None:
-    """Kills the server and its worker, which cannot do anything about it."""
-    processes = [psutil.Process(pid) for pid in gateway.pids()]
-    for process in processes:
-        process.kill()
-    gateway.process.wait()
-    psutil.wait_procs(processes, timeout=10)
