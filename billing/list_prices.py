@@ -6,7 +6,7 @@ from typing import Any
 from billing import money
 
 
-def list_price(*, provider: str, model: str) -> dict[str, int] | None:
+def list_price(*, provider: str, model: str) -> dict[str, int | None] | None:
     """The list price of a model as columns of Price, or None when the package knows none."""
     from genai_prices import Usage, calc_price
 
@@ -22,8 +22,15 @@ def list_price(*, provider: str, model: str) -> dict[str, int] | None:
         "cached_input_nano": _nano(price.cache_read_mtok, default=input_nano),
         "cache_write_nano": _nano(price.cache_write_mtok, default=input_nano),
         "output_nano": _nano(price.output_mtok, default=0),
-        "request_nano": _nano(price.requests_kcount, default=0) // 1000,
+        "request_nano": _further(price.requests_kcount, per=1000) or 0,
+        "reasoning_nano": _further(price.output_reasoning_mtok),
+        "search_nano": _further(price.web_searches_kcount, per=1000),
     }
+
+
+def _further(dollars: Any, *, per: int = 1) -> int | None:
+    """What only some models cost, each of so many of them, rounded up; None when the package knows no price."""
+    return None if dollars is None else -(-_nano(dollars, default=0) // per)
 
 
 def _nano(dollars: Any, *, default: int) -> int:

@@ -9,14 +9,32 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from django.db import DatabaseError
-from django.db.models import Aggregate, DateField, F, FloatField, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import (
+    Aggregate,
+    Count,
+    DateField,
+    F,
+    FloatField,
+    Func,
+    Max,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+    TextField,
+    Value,
+    prefetch_related_objects,
+)
 from django.db.models.expressions import Combinable
-from django.db.models.functions import Coalesce, Now, TruncDay
+from django.db.models.functions import Coalesce, Now, StrIndex, TruncDay
+from django.utils import timezone
 
 from accounts.models import ApiKey
-from billing import money
+from billing import meters, money, words
+from billing.charging import SEPARATE
 from billing.ledger.models import Meter
-from billing.models import Budget, UsageRecord
+from billing.models import AttributionTag, Budget, UsageRecord
 from billing.models.usage import Outcome
 
 NEAR = 80
@@ -25,10 +43,21 @@ NEAR = 80
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """How much of a budget is used and held in its current period; None when the ledger does not answer."""
+    """How much of a budget is used and held in its current period; None when the ledger does not answer.
+
+    Of a budget with one limit for each end user and so on it is that of the fullest.
+    """
 
     limit_nano: int
     taken_nano: int | None
+    override: str = ""
+    """Until when another limit than the budget's own holds, and what its own is."""
+    apart: str = ""
+    """How many are counted apart."""
+    dates: str = ""
+    """Why fixed dates are not in force."""
+    when_full: str = ""
+    """What becomes of requests then."""
 
     @property
     def is_known(self) -> bool:
@@ -48,7 +77,7 @@ class Use:
     @property
     def level(self) -> str:
         """`over` from 100 %, `near` from 80 %, else nothing."""
-        if not self.is_known or self.percent < NEAR:
+        if not self.is_known or self.dates or self.percent < NEAR:
             return ""
         return "near" if self.percent < 100 else "over"
 
@@ -56,14 +85,22 @@ class Use:
     def words(self) -> str:
         return f"{money.show(self.taken_nano or 0)} of {money.show(self.limit_nano)}"
 
+    @property
+    def remarks(self) -> dict[str, str]:
+        """What else one must know to read it, by kind, most urgent first."""
+        full = f"Used up: {self.when_full}" if self.when_full and self.level == "over" else ""
+        every = {"full": full, "off": self.dates, "override": self.override, "apart": self.apart}
+        return {kind: remark for kind, remark in every.items() if remark}
+
 
 def uses_of(budgets: Collection[Budget]) -> dict[int, Use]:
-    """For each budget (by primary key) its use, in one query of the ledger."""
-    taken = _taken({budget.meter_name for budget in budgets}, {budget.tenant_id for budget in budgets})
-    return {
-        budget.pk: Use(budget.limit_nano, None if taken is None else taken.get(budget.meter_name, 0))
-        for budget in budgets
-    }
+    """For each budget (by primary key; its tenant at hand) its use, against the limit that is in force now."""
+    tenants = {budget.tenant_id for budget in budgets}
+    taken = _taken({budget.meter_name for budget in budgets if not budget.each}, tenants)
+    apart = _taken_apart({budget.meter_name for budget in budgets if budget.each}, tenants)
+    prefetch_related_objects(list(budgets), "overrides")
+    now = timezone.now()
+    return {budget.pk: _use_of(budget, taken=taken, apart=apart, now=now) for budget in budgets}
 
 
 def budgets_near_limit(*, most: int) -> list[tuple[Budget, Use]] | None:
@@ -76,13 +113,61 @@ def budgets_near_limit(*, most: int) -> list[tuple[Budget, Use]] | None:
     return sorted(near, key=lambda pair: -pair[1].percent)[:most]
 
 
+def budgets_by_tag(tags: Collection[AttributionTag]) -> dict[int, int]:
+    """For each tag (by primary key) how many budgets of its tenant name it."""
+    named = Budget.objects.filter(tenant=OuterRef("tenant"), tag=OuterRef("key")).order_by().values("tag")
+    count = named.annotate(count=Count("pk")).values("count")
+    rows = AttributionTag.objects.filter(pk__in=[tag.pk for tag in tags]).order_by()
+    return dict(rows.values_list("pk", Coalesce(Subquery(count), 0)))
+
+
+def _use_of(
+    budget: Budget, *, taken: dict[str, int] | None, apart: dict[str, tuple[int, int]] | None, now: datetime
+) -> Use:
+    override = meters.override_of(budget, at=now)
+    count, fullest = (apart or {}).get(budget.meter_name, (0, 0))
+    known = taken is not None and apart is not None
+    used = fullest if budget.each else (taken or {}).get(budget.meter_name, 0)
+    return Use(
+        override.limit_nano if override else budget.limit_nano,
+        used if known else None,
+        override=words.override(override, own_nano=budget.limit_nano) if override else "",
+        apart=words.counted(budget, count) if budget.each and known else "",
+        dates=words.not_in_force(budget, at=now),
+        when_full=words.when_full(budget),
+    )
+
+
 def _taken(names: set[str], tenants: set[int]) -> dict[str, int] | None:
-    """Nano-dollars by meter. A meter whose period is over counts as unused: it rolls over with its next request."""
-    current = Meter.objects.filter(tenant_id__in=tenants, name__in=names, period_end__gt=Now())
+    """Nano-dollars by meter, None when the ledger does not answer."""
+    rows = current_meters().filter(tenant_id__in=tenants, name__in=names)
     try:
-        return {row["name"]: row["used"] + row["held"] for row in current.values("name", "used", "held")}
+        return {row["name"]: row["used"] + row["held"] for row in rows.values("name", "used", "held")}
     except DatabaseError:
         return None
+
+
+def _taken_apart(names: set[str], tenants: set[int]) -> dict[str, tuple[int, int]] | None:
+    """By what the names of separate meters begin with: how many there are, and nano-dollars of the fullest."""
+    if not names:
+        return {}
+    # As the index of separate meters has it.
+    rows = current_meters().annotate(mark=StrIndex("name", Value(SEPARATE))).filter(tenant_id__in=tenants, mark__gt=0)
+    base = Func(F("name"), Value(SEPARATE), Value(1), function="split_part", output_field=TextField())
+    groups = rows.annotate(base=base).filter(base__in=names).order_by().values("base")
+    try:
+        sums = list(groups.annotate(count=Count("id"), fullest=Max(F("used") + F("held"))))
+    except DatabaseError:
+        return None
+    return {row["base"]: (row["count"], row["fullest"]) for row in sums}
+
+
+def current_meters() -> QuerySet[Meter]:
+    """A meter whose period is over counts as unused: it rolls over with its next request.
+
+    Not one of fixed dates. They do not begin anew, and may have been prolonged.
+    """
+    return Meter.objects.filter(Q(period_end__gt=Now()) | Q(name__contains=f"/{Budget.Period.DATES}/"))
 
 
 def last_used(key_ids: Collection[int]) -> dict[int, datetime]:

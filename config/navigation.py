@@ -17,6 +17,7 @@ GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
     ),
     "Cost": (
         ("Budgets", "savings", "billing.budget"),
+        ("Attribution tags", "label", "billing.attributiontag"),
         ("Tiers", "stacks", "billing.tier"),
         ("Subscriptions", "card_membership", "billing.subscription"),
         ("Prices", "sell", "billing.price"),

@@ -177,6 +177,7 @@ class TenantAdmin(GovernedAdmin):
                 (list_url("accounts_membership", **own), "Members"),
                 (list_url("billing_subscription", q=tenant.slug), "Tier"),
                 (list_url("billing_budget", **own), "Budgets"),
+                (list_url("billing_attributiontag", **own), "Attribution tags"),
                 (list_url("billing_usagerecord", tenant_id=tenant.pk), "Usage"),
                 (list_url("compliance_auditevent", tenant_id=tenant.pk), "Audit log"),
             )

@@ -62,5 +62,5 @@ def follow_list(*, provider: str, models: Collection[str], by: Actor) -> list[Pr
     ]
 
 
-def _create(*, provider: str, model: str, valid_from: datetime, nano: dict[str, int], by: Actor) -> Price:
+def _create(*, provider: str, model: str, valid_from: datetime, nano: dict[str, int | None], by: Actor) -> Price:
     return rows.create(Price(provider=provider, model=model, valid_from=valid_from, source=LIST, **nano), by=by)

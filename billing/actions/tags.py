@@ -1,6 +1,9 @@
 """What can be done with attribution tags."""
 
-from billing.models import AttributionTag
+from django.db import transaction
+
+from billing.errors import TagInUse
+from billing.models import AttributionTag, Budget
 from compliance import rows
 from compliance.contracts import Actor
 
@@ -14,6 +17,14 @@ def declare(*, tag: AttributionTag, by: Actor) -> AttributionTag:
     return rows.create(tag, by=by)
 
 
+@transaction.atomic
 def withdraw(*, tag: AttributionTag, by: Actor, reason: str = "") -> None:
-    """Ends the recording of a tag. What is recorded stays."""
+    """Ends the recording of a tag. What is recorded stays.
+
+    Raises:
+        TagInUse: a budget names it, and would count nothing any more.
+    """
+    budget = Budget.objects.filter(tenant=tag.tenant, tag=tag.key).order_by("name").first()
+    if budget is not None:
+        raise TagInUse(f"The budget {budget.name} names {tag.key} and would count nothing any more; change that first.")
     rows.delete(tag, by=by, reason=reason)

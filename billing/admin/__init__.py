@@ -1,3 +1,3 @@
-from billing.admin import budgets, prices, tiers, usage
+from billing.admin import budgets, prices, tags, tiers, usage
 
-__all__ = ["budgets", "prices", "tiers", "usage"]
+__all__ = ["budgets", "prices", "tags", "tiers", "usage"]

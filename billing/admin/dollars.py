@@ -54,7 +54,7 @@ class DollarFields:
             return super().formfield_for_dbfield(db_field, request, **kwargs)  # type: ignore[misc]
         label = str(db_field.verbose_name).partition(",")[0].capitalize()
         initial = db_field.default if isinstance(db_field.default, int) else None
-        return DollarsField(label=label, initial=initial, help_text=db_field.help_text)
+        return DollarsField(label=label, initial=initial, help_text=db_field.help_text, required=not db_field.blank)
 
 
 def plain(nano: int) -> str:

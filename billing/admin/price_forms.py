@@ -23,7 +23,10 @@ class PriceForm(GovernedForm):
 
     class Meta:
         model = Price
-        fields = ("provider", "model", "valid_from", *TYPED, *AS_INPUT, "request_nano")
+        fields = (
+            *("provider", "model", "service_tier", "valid_from"),
+            *(*TYPED, *AS_INPUT, "reasoning_nano", "request_nano", "search_nano"),
+        )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

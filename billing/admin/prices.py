@@ -8,7 +8,6 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from billing import money
 from billing.actions import prices
 from billing.admin.dollars import DollarFields, per_million
 from billing.admin.price_forms import PriceForm
@@ -34,12 +33,13 @@ class PriceAdmin(DollarFields, GovernedAdmin):
     list_display = (
         "model",
         "provider",
+        "service",
         "holds",
         "input",
         "cached",
         "written",
         "output",
-        "per_request",
+        "further",
         "since",
         "source",
     )
@@ -48,16 +48,16 @@ class PriceAdmin(DollarFields, GovernedAdmin):
     search_help_text = "Provider or model"
     readonly_fields = ("source",)
     add_fieldsets = (
-        (None, {"fields": ("provider", "model", "valid_from")}),
+        (None, {"fields": ("provider", "model", "service_tier", "valid_from")}),
         (
             "Dollars per million tokens",
             {
-                "fields": (("input_nano", "output_nano"), ("cached_input_nano", "cache_write_nano")),
+                "fields": (("input_nano", "output_nano"), ("cached_input_nano", "cache_write_nano"), "reasoning_nano"),
                 "description": "To change a price from some time on, add one with that date; the one before stays on "
                 "record. A model without a price is refused.",
             },
         ),
-        ("Dollars per request", {"fields": ("request_nano",)}),
+        ("Dollars per request", {"fields": (("request_nano", "search_nano"),)}),
     )
     fieldsets: ClassVar[Any] = (*add_fieldsets, ("Origin", {"fields": ("source",)}))
 
@@ -84,6 +84,7 @@ class PriceAdmin(DollarFields, GovernedAdmin):
         newer = Price.objects.filter(
             provider=OuterRef("provider"),
             model=OuterRef("model"),
+            service_tier=OuterRef("service_tier"),
             valid_from__gt=OuterRef("valid_from"),
             valid_from__lte=timezone.now(),
         )
@@ -112,9 +113,17 @@ class PriceAdmin(DollarFields, GovernedAdmin):
     def output(self, price: Price) -> str:
         return per_million(price.output_nano)
 
-    @column("Per request", ordering="request_nano")
-    def per_request(self, price: Price) -> str:
-        return money.show(price.request_nano) if price.request_nano else "–"
+    @column("Service tier", ordering="service_tier")
+    def service(self, price: Price) -> str:
+        return price.service_tier or "default"
+
+    @column("Further")
+    def further(self, price: Price) -> str:
+        """What only some models cost, in words."""
+        reasoning = f"reasoning {per_million(price.reasoning_nano)}" if price.reasoning_nano is not None else ""
+        search = f"search {per_million(price.search_nano)} each" if price.search_nano is not None else ""
+        request = f"{per_million(price.request_nano)} a request" if price.request_nano else ""
+        return " · ".join(filter(None, [reasoning, search, request])) or "–"
 
     @column("From (UTC)", ordering="valid_from")
     def since(self, price: Price) -> str:

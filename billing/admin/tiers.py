@@ -10,9 +10,10 @@ from unfold.contrib.filters.admin import RelatedDropdownFilter
 
 from accounts.admin.tenants import OpenTenantForm
 from accounts.models import Tenant
+from billing import words
 from billing.actions import tiers
-from billing.models import Subscription, Tier
-from compliance.admin.base import GovernedAdmin, Verbs
+from billing.models import Subscription, Tier, TierLimit
+from compliance.admin.base import GovernedAdmin, GovernedInline, Verbs
 from compliance.admin.links import link, list_url
 from compliance.admin.theme import column
 from compliance.contracts import Actor
@@ -26,11 +27,19 @@ OpenTenantForm.tiers = staticmethod(lambda: list(Tier.objects.values_list("pk", 
 OpenTenantForm.subscribe = staticmethod(_subscribe)
 
 
+class LimitInline(GovernedInline):
+    verbs = Verbs(noun="limit", create=tiers.add_limit, change=tiers.change_limit, remove=tiers.remove_limit)
+    model = TierLimit
+    fields = ("scope", "limit", "measure", "per")
+    verbose_name_plural = "further limits"
+
+
 @admin.register(Tier)
 class TierAdmin(GovernedAdmin):
     verbs = Verbs(noun="tier", create=tiers.add, change=tiers.change, remove=tiers.remove)
+    inlines = (LimitInline,)
     empty_hint = "A tier is a set of limits; each tenant needs one."
-    list_display = ("named", "a_minute", "an_hour", "a_day", "tokens", "at_once", "output_cap", "tenants")
+    list_display = ("named", "a_minute", "an_hour", "a_day", "tokens", "at_once", "output_cap", "further", "tenants")
     search_fields = ("slug", "name")
     fieldsets = (
         (None, {"fields": ("name", "slug")}),
@@ -49,11 +58,12 @@ class TierAdmin(GovernedAdmin):
             "Limits of one request",
             {"fields": ("output_tokens_cap", ("max_messages", "max_message_chars", "max_prompt_chars"))},
         ),
+        ("Bounds", {"fields": ("separate_meters_most",)}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Tier]:
         rows: QuerySet[Tier] = super().get_queryset(request).annotate(tenants_count=Count("subscriptions"))
-        return rows
+        return rows.prefetch_related("limits")
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: Tier | None = None) -> dict[str, Sequence[str]]:
         return {} if obj else {"slug": ("name",)}
@@ -85,6 +95,10 @@ class TierAdmin(GovernedAdmin):
     @column("Output cap, tokens", ordering="output_tokens_cap")
     def output_cap(self, tier: Tier) -> str:
         return f"{tier.output_tokens_cap:,}"
+
+    @column("Further limits")
+    def further(self, tier: Tier) -> str:
+        return words.further_limits(tier)
 
     @column("Tenants", ordering="tenants_count")
     def tenants(self, tier: Tier) -> SafeString:

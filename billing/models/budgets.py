@@ -114,12 +114,16 @@ class Budget(models.Model):
         for name, owned in (("application", self.application), ("api_key", self.api_key)):
             if owned is not None and owned.tenant_id != self.tenant_id:
                 errors[name] = "It belongs to another tenant."
+        if self.application is not None and self.api_key is not None:
+            errors["application"] = "A key belongs to one application; leave this empty, or choose no key."
         errors |= _dates_missing(self) if self.period == Budget.Period.DATES else _dates_unused(self)
         if self.mode == Budget.Mode.DOWNGRADE and not self.downgrade_to:
             errors["downgrade_to"] = "Name the cheaper model."
+        if self.downgrade_to and self.downgrade_to == self.model:
+            errors["downgrade_to"] = "Name another model than the one that it is a budget of."
         if self.mode != Budget.Mode.DOWNGRADE and self.downgrade_to:
             errors["downgrade_to"] = "Only a budget that downgrades names a model here."
-        errors |= _tag_errors(self)
+        errors |= _tag_errors(self) or _undeclared(self)
         if errors:
             raise ValidationError(errors)
 
@@ -163,3 +167,11 @@ def _tag_errors(budget: Budget) -> dict[str, str]:
     if budget.tag and not by_value and not budget.tag_value:
         return {"tag_value": "Name the value, or choose one limit for each value of the tag."}
     return {}
+
+
+def _undeclared(budget: Budget) -> dict[str, str]:
+    """Nothing would ever be charged to a budget of a tag that is not recorded."""
+    declared = Tenant.objects.filter(pk=budget.tenant_id, attribution_tags__key=budget.tag)
+    if not budget.tag or declared.exists():
+        return {}
+    return {"tag": f"The tenant has not declared {budget.tag}; declare it among its attribution tags first."}

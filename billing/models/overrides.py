@@ -1,5 +1,6 @@
 """Another limit for a while: more for a launch, less for an incident."""
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MinLengthValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
@@ -28,6 +29,19 @@ class BudgetOverride(models.Model):
 
     def __str__(self) -> str:
         return f"{self.budget} until {self.ends_at:%Y-%m-%d %H:%M}"
+
+    def clean(self) -> None:
+        """Refuses what would never hold.
+
+        Raises:
+            ValidationError: by field, what to choose instead.
+        """
+        if self.ends_at is None or self.starts_at is None:
+            return  # each field says so by itself
+        if self.ends_at <= self.starts_at:
+            raise ValidationError({"ends_at": "Choose a time after it begins."})
+        if self._state.adding and self.ends_at <= timezone.now():
+            raise ValidationError({"ends_at": "Choose a time that is still to come."})
 
     @property
     def tenant_id(self) -> int:

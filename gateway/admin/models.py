@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from unfold.contrib.filters.admin import BooleanRadioFilter, RelatedDropdownFilter
 
 from accounts.admin.key_forms import KeyForm
+from billing.admin.budget_forms import BudgetForm
 from billing.admin.prices import PriceAdmin
 from billing.models import Price
 from compliance.admin.base import GovernedAdmin, GovernedInline, Verbs
@@ -23,6 +24,7 @@ def _is_deployed(price: Price) -> bool:
 
 
 KeyForm.model_names = staticmethod(selectors.model_names)
+BudgetForm.model_names = staticmethod(selectors.model_names)
 PriceAdmin.is_deployed = staticmethod(_is_deployed)
 
 DEPLOYMENT_VERBS = Verbs(
@@ -43,7 +45,7 @@ class ModelAdmin(GovernedAdmin):
     verbs = Verbs(noun="model", create=routes.add_model, change=routes.change_model, remove=routes.remove_model)
     inlines = (DeploymentInline,)
     empty_hint = "Add a provider first, then the models that it serves."
-    list_display = ("name", "served", "route", "owned_by", "tokenizer", "added")
+    list_display = ("name", "served", "route", "owned_by", "counting", "added")
     list_filter = (("active", BooleanRadioFilter),)
     search_fields = ("name", "deployments__upstream_model")
     search_help_text = "Name, also at the provider"
@@ -51,7 +53,7 @@ class ModelAdmin(GovernedAdmin):
         (
             None,
             {
-                "fields": ("name", "owned_by", "tokenizer", "active"),
+                "fields": ("name", "owned_by", "tokenizer", "hidden_reasoning", "active"),
                 "description": "Clients see it once it has an active deployment with a price.",
             },
         ),
@@ -78,6 +80,10 @@ class ModelAdmin(GovernedAdmin):
     @column("Answered by, in this order")
     def route(self, model: Any) -> str:
         return " → ".join(str(way) for way in model.ways) or "–"
+
+    @column("Tokenizer", ordering="tokenizer")
+    def counting(self, model: Model) -> str:
+        return f"{model.tokenizer}, hidden reasoning" if model.hidden_reasoning else model.tokenizer
 
     @column("Added (UTC)", ordering="created_at")
     def added(self, model: Model) -> str:

@@ -9,7 +9,8 @@ from playwright.sync_api import Page, expect
 
 from accounts.actions import groups, members
 from accounts.models import Membership
-from tests.factories import THE_SYSTEM, a_budget, a_key, a_model, a_provider
+from billing.charging import value_key
+from tests.factories import THE_SYSTEM, a_budget, a_key, a_model, a_provider, a_tag, an_override
 from tests.factories.control import a_meter, a_refusal, a_usage_record, an_admin
 
 pytestmark = pytest.mark.browser
@@ -19,6 +20,7 @@ STEPS = {
     "tenant": ("suspend", "close"),
     "application": ("suspend",),
     "apikey": ("suspend", "revoke"),
+    "budget": ("override",),
     "user": ("set_password",),
 }
 
@@ -29,6 +31,9 @@ def paths(databases: None) -> list[str]:
     key, _ = a_key()
     budget = a_budget(key.tenant, dollars="1")
     a_meter(budget, used=850_000_000)
+    an_override(budget, dollars="2")
+    by_tag = a_budget(key.tenant, tag=a_tag(key.tenant).key, each="tag", mode="soft")
+    a_meter(by_tag, used=1_250_000_000, of=value_key("chat"))
     a_model(a_provider("http://127.0.0.1:9/v1", credential="sk-0123456789abcdef"))
     members.add(membership=Membership(tenant=key.tenant, user=an_admin()), by=THE_SYSTEM)
     groups.add(group=Group(name="Auditors"), permissions=[], by=THE_SYSTEM)

@@ -51,7 +51,9 @@ def test_no_rate_of_a_price_is_preset(client: Client) -> None:
         "output_nano": None,
         "cached_input_nano": None,
         "cache_write_nano": None,
+        "reasoning_nano": None,
         "request_nano": "0",
+        "search_nano": None,
     }
 
 
@@ -243,6 +245,9 @@ TIER = {
     "max_messages": 100,
     "max_message_chars": 50_000,
     "max_prompt_chars": 100_000,
+    "separate_meters_most": 10_000,
+    "limits-TOTAL_FORMS": 0,
+    "limits-INITIAL_FORMS": 0,
 }
 
 

@@ -16,7 +16,7 @@ from django.utils.html import escape
 from accounts.actions import groups, members
 from accounts.models import ApiKey, Membership, Tenant, User
 from compliance.admin.base import ReadOnlyAdmin
-from tests.factories import THE_SYSTEM, a_budget, a_key, a_model, a_provider, a_tenant
+from tests.factories import THE_SYSTEM, a_budget, a_key, a_model, a_provider, a_tag, a_tenant
 from tests.factories.control import a_refusal, a_usage_record, an_admin
 
 pytestmark = pytest.mark.django_db(databases=["default", "ledger"])
@@ -41,6 +41,7 @@ def rows() -> ApiKey:
     key, _ = a_key()
     a_budget(key.tenant)
     a_budget(key.tenant, application=key.application, period="total")
+    a_budget(key.tenant, tag=a_tag(key.tenant).key, each="tag")
     a_model(a_provider("http://127.0.0.1:9/v1", credential="sk-0123456789abcdef"))
     members.add(membership=Membership(tenant=key.tenant, user=an_admin()), by=THE_SYSTEM)
     groups.add(group=Group(name="Auditors"), permissions=[], by=THE_SYSTEM)

@@ -33,6 +33,9 @@ TIER = {
     "max_messages": 100,
     "max_message_chars": 50_000,
     "max_prompt_chars": 100_000,
+    "separate_meters_most": 10_000,
+    "limits-TOTAL_FORMS": 0,
+    "limits-INITIAL_FORMS": 0,
 }
 PROVIDER = {
     "name": "Upstream",
@@ -127,6 +130,7 @@ def test_every_table_is_created_through_its_action(client: Client, person: User)
             {"tenant": tenant.pk, "name": "All", "limit_nano": "12.50", "period": "month", "mode": "hard"},
             "budget.created",
         ),
+        ("billing/attributiontag", {"tenant": tenant.pk, "key": "feature"}, "attributiontag.created"),
         ("gateway/provider", PROVIDER, "provider.created"),
         ("billing/price", PRICE, "price.created"),
         ("gateway/model", {"name": "large", "owned_by": "us", "tokenizer": "bytes", **NO_DEPLOYMENTS}, "model.created"),

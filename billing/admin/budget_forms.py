@@ -1,0 +1,106 @@
+"""The forms that set budgets, and override them for a while."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+from django import forms
+from django.utils import timezone
+from unfold.widgets import (
+    UnfoldAdminExpandableTextareaWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminSplitDateTimeWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from accounts.models import Tenant
+from accounts.pseudonyms import is_pseudonym, pseudonym
+from billing.admin.dollars import DollarsField
+from billing.models import Budget, BudgetOverride
+from compliance.admin import refusals
+from compliance.admin.forms import GovernedForm
+
+MODELS = ("model", "downgrade_to")
+
+
+class BudgetForm(GovernedForm):
+    """Takes an end user as the application names them, and keeps the pseudonym only."""
+
+    end_user = forms.CharField(
+        required=False,
+        max_length=512,
+        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
+        help_text="As the application names the person in safety_identifier or user, or a pseudonym from usage "
+        "(eu_…). Only the pseudonym is kept.",
+    )
+    model = forms.ChoiceField(
+        required=False, widget=UnfoldAdminSelectWidget, help_text="Requests that ask for this model."
+    )
+    downgrade_to = forms.ChoiceField(
+        required=False,
+        widget=UnfoldAdminSelectWidget,
+        help_text="The cheaper model that answers once this budget is used up.",
+    )
+
+    model_names: ClassVar[Callable[[], Sequence[str]]] = staticmethod(tuple)
+    """The models there are; the gateway, which serves them, sets it."""
+
+    class Meta:
+        model = Budget
+        fields = (
+            *("tenant", "name", "limit_nano", "period", "starts_on", "ends_on", "mode", "downgrade_to", "active"),
+            *("application", "api_key", "environment", "model", "end_user", "tag", "tag_value", "each"),
+        )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        names = type(self).model_names()
+        for field, empty in (("model", "Every model"), ("downgrade_to", "Choose one")):
+            # A model may have gone since; the budget that names it stays until somebody changes it.
+            known = dict.fromkeys([*names, *filter(None, [getattr(self.instance, field)])])
+            if field in self.fields:
+                self.fields[field].choices = [("", empty), *((name, name) for name in known)]  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean()
+        values = self.cleaned_data
+        # What the page hides is not meant.
+        if values.get("mode") != Budget.Mode.DOWNGRADE:
+            values["downgrade_to"] = ""
+        if values.get("period") != Budget.Period.DATES:
+            values["starts_on"] = values["ends_on"] = None
+        tenant = values.get("tenant") or (self.instance.tenant if self.instance.pk else None)
+        if tenant and values.get("end_user"):
+            values["end_user"] = _pseudonym(values["end_user"].strip(), tenant=tenant)
+        return cleaned
+
+
+class OverrideForm(forms.ModelForm[BudgetOverride]):
+    """Asks for another limit, until when, and why."""
+
+    limit_nano = DollarsField(label="Limit", help_text="Instead of the budget's own; it holds at once.")
+    ends_at = forms.SplitDateTimeField(
+        label="Until (UTC)",
+        widget=UnfoldAdminSplitDateTimeWidget,
+        help_text="From then on the budget's own limit holds again.",
+    )
+    reason = forms.CharField(
+        min_length=3,
+        max_length=500,
+        widget=UnfoldAdminExpandableTextareaWidget(attrs={"rows": 2}),
+        help_text="Kept with the override and in the audit log. Name a ticket or a cause, no personal data.",
+    )
+
+    class Meta:
+        model = BudgetOverride
+        fields = ("limit_nano", "ends_at", "reason")
+
+    def __init__(self, *args: Any, budget: Budget, **kwargs: Any) -> None:
+        super().__init__(*args, instance=BudgetOverride(budget=budget, starts_at=timezone.now()), **kwargs)
+
+    def show(self, error: Exception) -> None:
+        """Puts what the action refused next to the fields that it is about."""
+        refusals.show(error, self)
+
+
+def _pseudonym(named: str, *, tenant: Tenant) -> str:
+    return named if is_pseudonym(named) else pseudonym(named, salt=bytes(tenant.pseudonym_salt))

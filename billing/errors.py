@@ -1,0 +1,15 @@
+"""What can go wrong in this app.
+
+BillingError
+└── EndpointNotActive    the webhook endpoint is paused or disabled
+"""
+
+from compliance.errors import ActionRefused
+
+
+class BillingError(ActionRefused):
+    """The base of this app's errors; its text may be shown to an administrator."""
+
+
+class EndpointNotActive(BillingError):
+    """The webhook endpoint is paused or disabled."""
