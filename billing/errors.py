@@ -1,6 +1,7 @@
 """What can go wrong in this app.
 
 BillingError
+├── TagInUse             a budget names the attribution tag
 └── EndpointNotActive    the webhook endpoint is paused or disabled
 """
 
@@ -9,6 +10,10 @@ from compliance.errors import ActionRefused
 
 class BillingError(ActionRefused):
     """The base of this app's errors; its text may be shown to an administrator."""
+
+
+class TagInUse(BillingError):
+    """A budget names the attribution tag."""
 
 
 class EndpointNotActive(BillingError):
