@@ -54,7 +54,8 @@ class Migration(migrations.Migration):
                     "amount_nano",
                     models.BigIntegerField(
                         blank=True,
-                        help_text="Of a day's or a week's spend: the least that is told. Of unusual spend: the least excess over the usual that is told, $1 if empty.",
+                        help_text="Of a day's or a week's spend: the least that is told. Of unusual spend: the least "
+                        "excess over the usual that is told, $1 if empty.",
                         null=True,
                         validators=[django.core.validators.MinValueValidator(1)],
                         verbose_name="amount, nano-dollars",
@@ -229,9 +230,10 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("next_attempt_at", models.DateTimeField()),
                 (
-                    "next_attempt_at",
-                    models.DateTimeField(help_text="While an attempt is under way: when it counts as lost."),
+                    "leased_until",
+                    models.DateTimeField(help_text="Of an attempt under way: when it counts as lost.", null=True),
                 ),
                 ("response_code", models.PositiveSmallIntegerField(null=True)),
                 ("error", models.CharField(blank=True, max_length=300)),
