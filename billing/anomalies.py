@@ -1,9 +1,9 @@
 """What is unusual for an amount, by what the same hour or day has cost before. Pure, and without floats.
 
-The modified z-score of Iglewicz and Hoaglin (How to Detect and Handle Outliers, ASQC 1993): an amount x is unusual where
-0.6745 · (x − median) / MAD > 3.5, MAD being the median of the absolute deviations from the median. Fewer than half of the
-past amounts can be outliers without moving that bound beyond what the others allow, so past incidents neither hide a new
-one nor make an ordinary hour look strange.
+The modified z-score of Iglewicz and Hoaglin (How to Detect and Handle Outliers, ASQC 1993): an amount x is unusual
+where 0.6745 · (x − median) / MAD > 3.5, MAD being the median of the absolute deviations from the median. Fewer than
+half of the past amounts can be outliers without moving that bound beyond what the others allow, so past incidents
+neither hide a new one nor make an ordinary hour look strange.
 """
 
 from collections.abc import Sequence

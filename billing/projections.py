@@ -9,7 +9,7 @@ DAY = timedelta(days=1)
 LEAST_SHARE = Fraction(1, 10)
 """Of a period, by the clock: before that much of it has passed, a projection would be a guess."""
 LEAST_WEIGHT = Fraction(1, 10)
-"""Of the mean weekday: the least that a weekday counts, so that a quiet Sunday does not make Mondays endless."""
+"""Of the mean weekday: the least that a weekday counts, so that what a quiet day costs is not blown up."""
 ONE = timedelta(microseconds=1)
 
 

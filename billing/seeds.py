@@ -1,4 +1,4 @@
-"""The tiers that an installation can start with."""
+"""The tiers and alert rules that an installation can start with."""
 
 from typing import Any
 
@@ -33,3 +33,12 @@ ENTERPRISE: dict[str, Any] = {
     "output_tokens_cap": 16_384,
 }
 TIERS = (FREE, PREMIUM, ENTERPRISE)
+
+ALERT_RULES: tuple[dict[str, Any], ...] = (
+    {"kind": "budget_threshold", "name": "Budgets at 50, 80 and 100 %", "levels": [50, 80, 100], "notify_owners": True},
+    {"kind": "soft_budget_exceeded", "name": "Soft budgets exceeded", "notify_owners": True},
+    {"kind": "projected_spend", "name": "Budgets likely to be exceeded", "levels": [100], "notify_owners": True},
+    {"kind": "unusual_spend", "name": "Unusual spend", "notify_owners": True},
+    {"kind": "rate_limit_approached", "name": "Rate limits at 90 %", "levels": [90], "notify_owners": True},
+)
+"""The platform-wide rules that an installation can start with; there is no usual amount for a day or a week."""

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from billing.actions import ledger, usage
+from billing.actions import alert_deliveries, alerts, ledger, usage
 
 
 @shared_task
@@ -18,3 +18,18 @@ def sweep_holds() -> int:
 @shared_task
 def make_partitions() -> int:
     return len(usage.make_partitions())
+
+
+@shared_task
+def look_at_meters() -> int:
+    return alerts.look_at_meters()
+
+
+@shared_task
+def look_at_spending() -> int:
+    return alerts.look_at_spending()
+
+
+@shared_task
+def deliver_alerts() -> int:
+    return alert_deliveries.deliver()

@@ -17,6 +17,9 @@ from config.env import VAR_DIR
 SCHEDULE = {
     "move usage records to the main database": {"task": "billing.tasks.move_usage", "schedule": 1.0},
     "charge requests whose process was lost": {"task": "billing.tasks.sweep_holds", "schedule": 10.0},
+    "look whether budgets and rates crossed a level": {"task": "billing.tasks.look_at_meters", "schedule": 15.0},
+    "look at what was spent": {"task": "billing.tasks.look_at_spending", "schedule": 60.0},
+    "deliver alerts": {"task": "billing.tasks.deliver_alerts", "schedule": 5.0},
     "make usage partitions ahead": {"task": "billing.tasks.make_partitions", "schedule": crontab(hour=0, minute=10)},
 }
 EXPIRES_S = 10

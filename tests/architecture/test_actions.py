@@ -15,8 +15,17 @@ from compliance.contracts import Actor
 APPS = ("accounts", "billing", "gateway")
 ROOT = Path(__file__).resolve().parents[2]
 
-# What changes no governed row, and so has nobody to name: records move, holds end, partitions appear.
-BY_THE_CLOCK = {"empty_outbox", "move_usage", "make_partitions", "sweep"}
+# What changes no governed row, and so has nobody to name: records move, holds end, partitions appear, alerts are raised and
+# delivered.
+BY_THE_CLOCK = {
+    "empty_outbox",
+    "move_usage",
+    "make_partitions",
+    "sweep",
+    "look_at_meters",
+    "look_at_spending",
+    "deliver",
+}
 
 # Where rows are written: the actions and what they are made of, and bulk demo data.
 WRITERS = ("actions/", "compliance/rows.py", "compliance/audit.py", "gateway/demo/", "migrations/")

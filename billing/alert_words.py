@@ -1,0 +1,71 @@
+"""What an alert says, to people and to programs."""
+
+from datetime import datetime
+from typing import Any
+
+from billing import money
+from billing.models import Alert, AlertKind
+
+DOLLARS = "_nano"
+"""Facts whose name ends so are nano-dollars; programs are told dollars, as texts: JSON's numbers may lose digits."""
+
+
+def headline(alert: Alert) -> str:
+    """One line, such as `Chat has used 80 % of $100.00`."""
+    facts = alert.facts
+    match AlertKind(alert.kind):
+        case AlertKind.BUDGET:
+            return f"{alert.label} has used {facts['percent']} % of {_money(facts, 'limit')}"
+        case AlertKind.SOFT:
+            return f"{alert.label} has exceeded its soft limit of {_money(facts, 'limit')}: {_money(facts, 'used')}"
+        case AlertKind.PROJECTED:
+            expected, limit = _money(facts, "projected"), _money(facts, "limit")
+            return f"{alert.label} is heading for {expected} of {limit} by the end of its period"
+        case AlertKind.DAILY | AlertKind.WEEKLY:
+            return f"{alert.label}: {_money(facts, 'spent')}, which is at least {_money(facts, 'amount')}"
+        case AlertKind.UNUSUAL:
+            until = f"{datetime.fromisoformat(facts['until']):%Y-%m-%d %H:%M} UTC"
+            spent, usual = _money(facts, "spent"), _money(facts, "usual")
+            return f"{alert.label}, until {until}: {spent}, where {usual} is usual"
+        case AlertKind.RATE:
+            return f"{alert.label}: {facts['percent']} % of {facts['limit']:,} are used"
+        case AlertKind.ENDPOINT_DISABLED:
+            return f"{alert.label} gets no more alerts: {facts['reason']}"
+        case AlertKind.TEST:
+            return f"A test of {alert.label}"
+
+
+def event_type(alert: Alert) -> str:
+    """As Standard Webhooks wants event types: words and dots."""
+    return f"alert.{alert.kind}"
+
+
+def payload(alert: Alert) -> dict[str, Any]:
+    """The message of a webhook; the same for each attempt."""
+    tenant = alert.tenant
+    return {
+        "type": event_type(alert),
+        "timestamp": alert.created_at.isoformat(),
+        "data": {
+            "alert_id": alert.pk,
+            "tenant": tenant.slug if tenant else None,
+            "subject": alert.subject,
+            "label": alert.label,
+            "level_percent": alert.level,
+            "period_start": alert.period_start.isoformat(),
+            "message": headline(alert),
+            **{_name(name): _value(name, value) for name, value in alert.facts.items()},
+        },
+    }
+
+
+def _money(facts: dict[str, Any], name: str) -> str:
+    return money.show(facts[name + DOLLARS])
+
+
+def _name(name: str) -> str:
+    return name.removesuffix(DOLLARS) + "_dollars" if name.endswith(DOLLARS) else name
+
+
+def _value(name: str, value: Any) -> Any:
+    return f"{money.to_dollars(value):f}" if name.endswith(DOLLARS) else value
