@@ -5,6 +5,8 @@ from datetime import UTC, date, datetime
 from django.db import connection
 from psycopg import sql
 
+from billing.models import DroppedMonth
+
 TABLE = "billing_usagerecord"
 
 
@@ -19,6 +21,11 @@ def ensure(months: set[date]) -> list[str]:
                 cursor.execute(_create(name, first))
                 made.append(name)
     return made
+
+
+def are_whole(days: set[date]) -> bool:
+    """Whether the records of those days' months are all there: retention has dropped none of them."""
+    return not DroppedMonth.objects.filter(month__in={day.replace(day=1) for day in days}).exists()
 
 
 def ahead(*, today: date, count: int) -> set[date]:

@@ -1,7 +1,9 @@
 """Carries usage records from the ledger's outbox into the main database's partitioned table.
 
 Main first, then the outbox: a crash in between leaves records in both, and the next run finds them inserted and only
-deletes them. The ledger is touched by single statements alone, so nothing ever waits for it inside a transaction.
+deletes them. The statement that inserts records also adds to the rollups what it did insert, and nothing else: so every
+record is counted exactly once. The ledger is touched by single statements alone, so nothing ever waits for it inside a
+transaction.
 """
 
 from collections.abc import Sequence
@@ -14,13 +16,14 @@ from django.db import DatabaseError, DataError, IntegrityError, connection, conn
 from django.utils import timezone
 
 from billing import partitions
+from billing.actions import rollups
 
 LEDGER = "ledger"
 SLICE = 5000
 MONTHS_AHEAD = 3
-MOVER_LOCK = 0x75736167  # "usag"; any number that nothing else locks
 
 INSERT = files("billing").joinpath("sql", "move_usage.sql").read_text(encoding="utf-8")
+MOVE = rollups.adding(INSERT)
 SET_ASIDE = """
 INSERT INTO usage_rejected (seq, record, error)
 SELECT seq, record, %s FROM usage_outbox WHERE seq = %s
@@ -57,7 +60,7 @@ def move_usage(*, most: int = SLICE) -> int:
     What the main database refuses is set aside in `usage_rejected`, and does not hold up the rest.
     """
     with transaction.atomic():
-        if not _take_turn():
+        if not rollups.take_turn():
             return 0
         entries = _oldest(most)
         rejected = _insert(entries) if entries else {}
@@ -69,13 +72,6 @@ def move_usage(*, most: int = SLICE) -> int:
 def make_partitions() -> list[str]:
     """Makes the usage partitions of this month and the next three; returns the names of those that were missing."""
     return partitions.ensure(partitions.ahead(today=timezone.now().astimezone(UTC).date(), count=MONTHS_AHEAD))
-
-
-def _take_turn() -> bool:
-    """Whether this transaction is the only mover. Two at once would do no harm, only the work twice."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [MOVER_LOCK])
-        return bool(cursor.fetchone()[0])
 
 
 def _oldest(most: int) -> list[Entry]:
@@ -119,7 +115,7 @@ def _day(entry: Entry) -> date:
 def _insert_all(entries: Sequence[Entry]) -> None:
     records = "[" + ",".join(entry.record for entry in entries) + "]"
     with connection.cursor() as cursor:
-        cursor.execute(INSERT, [records])
+        cursor.execute(MOVE, [records])
 
 
 def _reason(error: DatabaseError | Poison) -> str:

@@ -3,6 +3,7 @@ from billing.models.budgets import Budget
 from billing.models.limits import TierLimit
 from billing.models.overrides import BudgetOverride
 from billing.models.prices import Price
+from billing.models.rollups import DroppedMonth, MeterBalance, UsageDay, UsageHour, UsageLatency, UsageValue
 from billing.models.tags import AttributionTag
 from billing.models.tiers import Subscription, Tier
 from billing.models.usage import UsageRecord
@@ -16,11 +17,17 @@ __all__ = [
     "AttributionTag",
     "Budget",
     "BudgetOverride",
+    "DroppedMonth",
+    "MeterBalance",
     "Price",
     "Subscription",
     "Tier",
     "TierLimit",
+    "UsageDay",
+    "UsageHour",
+    "UsageLatency",
     "UsageRecord",
+    "UsageValue",
     "WebhookEndpoint",
     "WebhookSecret",
 ]

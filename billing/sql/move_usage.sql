@@ -26,3 +26,4 @@ FROM jsonb_to_recordset(%s::jsonb) AS record (
     cost_nano bigint, estimated boolean, over_budget boolean, charged bigint[], latency_ms integer, first_token_ms integer, overhead_us integer
 )
 ON CONFLICT (tenant_id, request_id, at) DO NOTHING
+RETURNING *

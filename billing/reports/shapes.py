@@ -1,16 +1,12 @@
-"""Reports of usage: what a span of days adds up to, by one dimension.
+"""What reports are asked for, and what they answer. Pure."""
 
-Everything is read from rollups, never from usage records, so that reports answer at once over millions of requests.
-"""
-
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
-from zoneinfo import ZoneInfo
 
 OTHERS = "(others)"
-"""The key of what was not counted apart: a tenant's values beyond the bound of a day."""
+"""The key of what has no line of its own: a tenant's values beyond the bound of a day; in a chart, what is left."""
 
 
 class Dimension(StrEnum):
@@ -115,55 +111,3 @@ class Chart:
 
     days: list[date]
     series: list[Series]
-
-
-def zone_of(tenant_id: int | None) -> ZoneInfo:
-    """The zone whose days a report of that tenant has; of all tenants (None), UTC."""
-    raise NotImplementedError
-
-
-def check(query: Query) -> None:
-    """Refuses what cannot be answered, without reading anything.
-
-    Raises:
-        Unanswerable: and what to change.
-    """
-    raise NotImplementedError
-
-
-def report(query: Query) -> Report:
-    """The span's sums by the query's dimension.
-
-    Raises:
-        Unanswerable: see `check`.
-    """
-    raise NotImplementedError
-
-
-def chart(query: Query) -> Chart:
-    """Per day the sums of the dearest keys; by DAY, one series of everything.
-
-    Raises:
-        Unanswerable: see `check`.
-    """
-    raise NotImplementedError
-
-
-def lines(query: Query) -> Iterator[DayLine]:
-    """A line for each day and key, days in order, for exports: all of them, whatever `query.most` is. A few days are
-    read at a time, so memory and transactions stay small.
-
-    Raises:
-        Unanswerable: see `check`; before the first line.
-    """
-    raise NotImplementedError
-
-
-def keys(query: Query) -> list[tuple[str, str]]:
-    """Key and label of what `by` has in that span, dearest first, at most `query.most`: choices for a filter."""
-    raise NotImplementedError
-
-
-def tags(tenant_id: int) -> list[str]:
-    """The tags that the tenant has declared or has usage of, for `Query.tag`."""
-    raise NotImplementedError
