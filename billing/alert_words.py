@@ -59,6 +59,12 @@ def payload(alert: Alert) -> dict[str, Any]:
     }
 
 
+def values(alert: Alert) -> list[tuple[str, str]]:
+    """The facts as people read them, name and value."""
+    shown = ((name, money.show(value) if name.endswith(DOLLARS) else str(value)) for name, value in alert.facts.items())
+    return [(name.removesuffix(DOLLARS).replace("_", " ").capitalize(), value) for name, value in shown]
+
+
 def _money(facts: dict[str, Any], name: str) -> str:
     return money.show(facts[name + DOLLARS])
 

@@ -1,8 +1,8 @@
 """Posts to URLs that somebody else has chosen, and only to the outside.
 
-A name is resolved once, every address that it has is checked, and the connection goes to the checked address: a name that
-answers differently the second time (DNS rebinding) gains nothing. No redirects, no proxies, and of the answer only the
-status and `Retry-After` are kept. After OWASP's cheat sheet on the prevention of server-side request forgery.
+A name is resolved once, every address that it has is checked, and the connection goes to the checked address: a name
+that answers differently the second time (DNS rebinding) gains nothing. No redirects, no proxies, and of the answer only
+the status and `Retry-After` are kept. After OWASP's cheat sheet on the prevention of server-side request forgery.
 """
 
 import ipaddress

@@ -22,6 +22,11 @@ GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("Subscriptions", "card_membership", "billing.subscription"),
         ("Prices", "sell", "billing.price"),
     ),
+    "Alerts": (
+        ("Alert log", "notifications", "billing.alert"),
+        ("Alert rules", "rule", "billing.alertrule"),
+        ("Webhook endpoints", "webhook", "billing.webhookendpoint"),
+    ),
     "Routing": (
         ("Models", "neurology", "gateway.model"),
         ("Deployments", "alt_route", "gateway.deployment"),

@@ -1,7 +1,6 @@
 """What can be done with alert rules."""
 
 from collections.abc import Collection, Iterable
-from datetime import datetime
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -40,14 +39,6 @@ def change(*, rule: AlertRule, by: Actor, endpoints: Collection[WebhookEndpoint]
 def remove(*, rule: AlertRule, by: Actor, reason: str = "") -> None:
     """Deletes a rule. Its alerts stay in the log."""
     rows.delete(rule, by=by, reason=reason)
-
-
-@transaction.atomic
-def mute(*, rule: AlertRule, until: datetime | None, by: Actor, reason: str = "") -> AlertRule:
-    """Logs alerts and tells nobody until then; None ends that."""
-    rule = AlertRule.objects.select_for_update().get(pk=rule.pk)
-    rule.muted_until = until
-    return rows.change(rule, by=by, verb="muted" if until else "unmuted", reason=reason)
 
 
 @transaction.atomic

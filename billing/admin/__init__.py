@@ -1,3 +1,3 @@
-from billing.admin import budgets, prices, tags, tiers, usage
+from billing.admin import alerts, budgets, prices, tags, tiers, usage, webhooks
 
-__all__ = ["budgets", "prices", "tags", "tiers", "usage"]
+__all__ = ["alerts", "budgets", "prices", "tags", "tiers", "usage", "webhooks"]

@@ -15,8 +15,8 @@ from compliance.contracts import Actor
 APPS = ("accounts", "billing", "gateway")
 ROOT = Path(__file__).resolve().parents[2]
 
-# What changes no governed row, and so has nobody to name: records move, holds end, partitions appear, alerts are raised and
-# delivered.
+# What changes no governed row, and so has nobody to name: records move, holds end, partitions appear, alerts are raised
+# and delivered.
 BY_THE_CLOCK = {
     "empty_outbox",
     "move_usage",
