@@ -3,6 +3,7 @@
 from typing import Any
 
 from billing.models import Budget
+from billing.verification import differences
 from tests.factories import a_budget
 from tests.system import ledger
 from tests.system.clients import Caller
@@ -28,9 +29,10 @@ def balanced(caller: Caller) -> list[dict[str, Any]]:
     ids = [record["request_id"] for record in records if record["outcome"] != "refused"]
     assert len(set(ids)) == len(ids), "a request is recorded once"
     assert ledger.held_by(caller.tenant) == 0
+    assert differences(tenant_id=caller.tenant.pk, checks=1) == []
     for budget in Budget.objects.filter(tenant=caller.tenant):
         cost = sum(record.get("cost_nano", 0) for record in records if _is_charged_to(budget, record))
-        assert ledger.used_of(caller.tenant, budget.meter_name) == cost, budget
+        assert sum(ledger.used_of_each(budget).values()) == cost, budget
     return records
 
 

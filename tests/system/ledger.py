@@ -9,6 +9,7 @@ import psycopg
 from django.db import connections
 
 from accounts.models import Tenant
+from billing.models import Budget
 from config.asgi import libpq_params
 from tests.system.processes import eventually
 
@@ -45,6 +46,12 @@ def held_by(tenant: Tenant) -> int:
 
 def used_of(tenant: Tenant, meter: str) -> int:
     return int(_query("SELECT used FROM meter WHERE tenant_id = %s AND name = %s", tenant.pk, meter)[0][0])
+
+
+def used_of_each(budget: Budget) -> dict[str, int]:
+    """What the meters of a budget have used, by name: one, or with `each` one for each value."""
+    statement = "SELECT name, used FROM meter WHERE tenant_id = %s AND split_part(name, '#', 1) = %s"
+    return dict(_query(statement, budget.tenant_id, budget.meter_name))
 
 
 def expire_holds_of(tenant: Tenant) -> None:

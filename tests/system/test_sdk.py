@@ -162,7 +162,7 @@ def test_fields_that_the_gateway_does_not_decide_by_pass_through_unharmed(acme: 
         "safety_identifier": "user-1234",
         "user": "legacy-1234",
         "store": False,
-        "service_tier": "flex",
+        "service_tier": "auto",
         "prompt_cache_key": "greeting",
         "seed": 42,
         "logit_bias": {"50256": -100},
