@@ -24,32 +24,52 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """A price: nano-dollars per million tokens of each kind, and nano-dollars per request."""
+    """A price: nano-dollars per million tokens of each kind, and nano-dollars per request.
+
+    `reasoning_nano` is None where reasoning costs what other output costs, `search_nano` where a request that searches
+    the web has no price.
+    """
 
     input_nano: int
     output_nano: int
     cached_input_nano: int
     cache_write_nano: int
     request_nano: int = 0
+    reasoning_nano: int | None = None
+    search_nano: int | None = None
+
+    def fee_nano(self, *, searches: bool) -> int:
+        """What a request costs whatever its tokens are."""
+        return self.request_nano + ((self.search_nano or 0) if searches else 0)
 
 
-def cost_nano(tokens: Tokens, rates: Rates) -> int:
-    """What `tokens` cost, rounded up once to a whole nano-dollar."""
+def cost_nano(tokens: Tokens, rates: Rates, *, searches: bool = False) -> int:
+    """What a request of those `tokens` costs, rounded up once to a whole nano-dollar."""
+    reasoning_nano = rates.output_nano if rates.reasoning_nano is None else rates.reasoning_nano
+    reasoning = min(tokens.reasoning, tokens.output)
     plain_input = max(tokens.input - tokens.cached_input - tokens.cache_write, 0)
     millionths = (
         plain_input * rates.input_nano
         + tokens.cached_input * rates.cached_input_nano
         + tokens.cache_write * rates.cache_write_nano
-        + tokens.output * rates.output_nano
+        + (tokens.output - reasoning) * rates.output_nano
+        + reasoning * reasoning_nano
     )
-    return -(-millionths // PER_MILLION) + rates.request_nano
+    return -(-millionths // PER_MILLION) + rates.fee_nano(searches=searches)
 
 
-def hold_nano(*, input_tokens: int, output_tokens: int, rates: Rates) -> int:
-    """The most that a request of at most these tokens can cost: its input at the dearest of the input prices."""
-    dearest = max(rates.input_nano, rates.cached_input_nano, rates.cache_write_nano)
-    millionths = input_tokens * dearest + output_tokens * rates.output_nano
-    return -(-millionths // PER_MILLION) + rates.request_nano
+def hold_nano(*, input_tokens: int, output_tokens: int, rates: Rates, searches: bool = False) -> int:
+    """The most that a request of at most these tokens can cost: each at the dearest price that it may have."""
+    millionths = input_tokens * dearest_input_nano(rates) + output_tokens * dearest_output_nano(rates)
+    return -(-millionths // PER_MILLION) + rates.fee_nano(searches=searches)
+
+
+def dearest_input_nano(rates: Rates) -> int:
+    return max(rates.input_nano, rates.cached_input_nano, rates.cache_write_nano)
+
+
+def dearest_output_nano(rates: Rates) -> int:
+    return max(rates.output_nano, rates.reasoning_nano or 0)
 
 
 def to_dollars(nano: int) -> Decimal:

@@ -25,7 +25,7 @@ from gateway import memory  # noqa: E402
 from gateway.http.asgi import DataPlane  # noqa: E402
 from gateway.http.problems import status_of  # noqa: E402
 from gateway.plane import Plane  # noqa: E402
-from gateway.stages.settle import ESTIMATED_WITH  # noqa: E402
+from gateway.produced import ESTIMATED_WITH  # noqa: E402
 from gateway.tokens import tokenizer  # noqa: E402
 
 log = structlog.get_logger("config.asgi")

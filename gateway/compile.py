@@ -6,12 +6,11 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 import structlog
-from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import ApiKey, Application, Tenant
 from billing import meters
-from billing.models import Budget, Price, Subscription
+from billing.models import AttributionTag, Price, Subscription
 from billing.money import Rates
 from compliance.errors import DecryptionFailed
 from gateway.credentials import credential_of
@@ -45,16 +44,16 @@ def principal(public_id: str) -> Compiled[Principal | None]:
 
 
 def route_table() -> Compiled[RouteTable]:
-    """All active deployments that have a price, by model."""
+    """All active deployments that have a price in the default service tier, by model."""
     revisions = revisions_of([GLOBAL_SCOPE])
     now = timezone.now()
-    prices = {
-        (price.provider, price.model): _rates(price) for price in Price.objects.in_force(at=now).filter(service_tier="")
-    }
+    prices: dict[tuple[str, str], dict[str, Rates]] = {}
+    for price in Price.objects.in_force(at=now):
+        prices.setdefault((price.provider, price.model), {})[price.service_tier] = _rates(price)
     models: dict[str, ModelRoutes] = {}
     for deployment in _active_deployments():
-        rates = prices.get((deployment.provider.slug, deployment.upstream_model))
-        if rates is not None:
+        rates = prices.get((deployment.provider.slug, deployment.upstream_model), {})
+        if "" in rates:
             _append(models, deployment, rates)
     return Compiled(RouteTable(models, _next_price(after=now)), revisions)
 
@@ -69,8 +68,7 @@ def _principal(key: ApiKey) -> Principal:
     tenant, application = key.tenant, key.application
     subscription = Subscription.objects.select_related("tier").filter(tenant=tenant).first()
     tier = subscription.tier if subscription else None
-    mine = Q(application=None, api_key=None) | Q(application=application) | Q(api_key=key)
-    budgets = Budget.objects.filter(mine, tenant=tenant, active=True).order_by("id")
+    charges = meters.of_key(key, tier=tier, at=timezone.now())
     return Principal(
         key_id=key.pk,
         public_id=key.public_id,
@@ -88,8 +86,10 @@ def _principal(key: ApiKey) -> Principal:
         networks=tuple(ipaddress.ip_network(network) for network in key.allowed_networks),
         has_tier=tier is not None,
         limits=meters.request_limits(tier) if tier else meters.NOTHING,
-        meters=(meters.of_tier(tier, tenant_id=tenant.pk) if tier else ())
-        + meters.of_budgets(budgets, zone=tenant.time_zone),
+        charging=charges.charging,
+        changes_at=charges.changes_at.timestamp() if charges.changes_at else float("inf"),
+        tags=tuple(AttributionTag.objects.filter(tenant=tenant).values_list("key", flat=True)),
+        pseudonym_salt=bytes(tenant.pseudonym_salt),
     )
 
 
@@ -98,7 +98,7 @@ def _active_deployments() -> list[Deployment]:
     return list(active.select_related("model", "provider__credential").order_by("model__name", "priority", "id"))
 
 
-def _append(models: dict[str, ModelRoutes], deployment: Deployment, rates: Rates) -> None:
+def _append(models: dict[str, ModelRoutes], deployment: Deployment, rates: dict[str, Rates]) -> None:
     try:
         route = _route(deployment, rates)
     except DecryptionFailed:
@@ -111,11 +111,14 @@ def _append(models: dict[str, ModelRoutes], deployment: Deployment, rates: Rates
         owned_by=model.owned_by,
         created=int(model.created_at.timestamp()),
         tokenizer=model.tokenizer,
+        hidden_reasoning=model.hidden_reasoning,
+        image_tokens_most=model.image_tokens_most,
+        context_tokens=model.context_tokens,
         routes=(*before, route),
     )
 
 
-def _route(deployment: Deployment, rates: Rates) -> Route:
+def _route(deployment: Deployment, rates: dict[str, Rates]) -> Route:
     provider = deployment.provider
     return Route(
         provider=provider.slug,
@@ -126,7 +129,8 @@ def _route(deployment: Deployment, rates: Rates) -> Route:
         connect_timeout_s=provider.connect_timeout_ms / 1000,
         read_timeout_s=provider.read_timeout_ms / 1000,
         total_timeout_s=provider.total_timeout_ms / 1000,
-        rates=rates,
+        rates=rates[""],
+        tier_rates={tier: price for tier, price in rates.items() if tier},
     )
 
 
@@ -137,6 +141,8 @@ def _rates(price: Price) -> Rates:
         cached_input_nano=price.cached_input_nano,
         cache_write_nano=price.cache_write_nano,
         request_nano=price.request_nano,
+        reasoning_nano=price.reasoning_nano,
+        search_nano=price.search_nano,
     )
 
 

@@ -5,18 +5,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from billing.contracts import MeterSet
 from billing.money import Tokens
 from gateway.ledger import Standing
 from gateway.principal import Principal
+from gateway.produced import Produced
 from gateway.routing import ModelRoutes, Route
+from gateway.tokens import BYTES
 from gateway.upstream import UpstreamAnswer
 from gateway.wire.chat import ChatRequest
 from gateway.wire.prompt import Prompt
 
+NO_METERS = MeterSet(())
+
 
 @dataclass(slots=True, kw_only=True)
 class Exchange:
-    """Times are those of `time.perf_counter`."""
+    """Times are those of `time.perf_counter`.
+
+    `input_estimate` is about what the prompt takes, `input_tokens` what is held for it. Of the output, `output_limit`
+    is what one choice may have, `output_most` all choices together, and `output_tokens` what is held for so far.
+    """
 
     # as it came in
     request_id: str
@@ -28,19 +37,25 @@ class Exchange:
     payload: Mapping[str, Any] = field(default_factory=dict)
     chat: ChatRequest | None = None
     prompt: Prompt | None = None
+    end_user: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
 
-    # route
+    # route; admit, where a budget has it answered by a cheaper model
     model: ModelRoutes | None = None
     routes: tuple[Route, ...] = ()
 
-    # admit
+    # admit; of the hold and its output tokens also `Allowance`, which extends them while a stream goes on
+    meters: MeterSet = NO_METERS
     input_estimate: int = 0
     input_tokens: int = 0
+    output_limit: int = 0
     output_tokens: int = 0
+    output_most: int = 0
     hold_nano: int = 0
     lease_s: int = 0
     standing: Standing | None = None
     admitted: bool = False
+    over_budget: str = ""
 
     # call
     route: Route | None = None
@@ -51,8 +66,9 @@ class Exchange:
     answer: bytes = b""
 
     # call, of a whole answer; relay, of a streamed one
-    produced: list[str] = field(default_factory=list)
+    produced: Produced = field(default_factory=lambda: Produced(BYTES))
     reported: Tokens | None = None
+    service_tier: str = ""
     finished: bool = False
 
     # settle
@@ -72,6 +88,22 @@ class Exchange:
         """The validated request."""
         assert self.chat is not None
         return self.chat
+
+    @property
+    def unbounded(self) -> bool:
+        """Whether its input cannot be counted: files, or what a web search finds."""
+        return bool(self.prompt and self.prompt.opaque_bytes) or self.request.searches
+
+    @property
+    def served(self) -> ModelRoutes:
+        """The model that answers."""
+        assert self.model is not None
+        return self.model
+
+    @property
+    def downgraded(self) -> bool:
+        """Whether another model answers than the one that was asked for."""
+        return self.model is not None and self.model.name != self.request.model
 
     @property
     def streamed(self) -> bool:

@@ -4,7 +4,7 @@ For at most a second, and only as long as the same policy holds: a changed limit
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from billing.contracts import MeterKind, MeterSpec
 from gateway.errors import RateLimited
@@ -15,16 +15,19 @@ REMEMBERED_S = 1.0
 MOST_KEYS = 10_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Spent:
-    """A request rate of a key that is used up. Times are those of `time.monotonic`."""
+    """A request rate of a key that is used up. Times are those of `time.monotonic`.
+
+    `head`: the headers that all of its refusals share, once there has been one (`http/hammered.py`).
+    """
 
     principal: Principal
     meter: MeterSpec
-    meters: tuple[MeterSpec, ...]
     standing: Standing
     free_at: float
     forget_at: float
+    head: list[tuple[bytes, bytes]] = field(default_factory=list)
 
     def refusal(self) -> RateLimited:
         """What its next request gets."""
@@ -37,11 +40,8 @@ class Hammering:
     def __init__(self) -> None:
         self._spent: dict[int, Spent] = {}
 
-    def remember(self, principal: Principal, meters: tuple[MeterSpec, ...], standing: Standing) -> None:
-        """Takes note of a refusal, if it is one that every request of the key would get: of a rate that all share.
-
-        `meters` are those that the request was charged to, parallel to the standing.
-        """
+    def remember(self, principal: Principal, standing: Standing) -> None:
+        """Takes note of a refusal, if it is one that every request of the key would get: of a rate that all share."""
         meter = standing.refused_by
         if meter is None or meter.kind != MeterKind.REQUESTS or "#" in meter.name:
             return  # of a separate meter, as of one end user, other requests of the key know nothing
@@ -50,7 +50,7 @@ class Hammering:
         now = time.monotonic()
         free_at = now + standing.wait_ms / 1000
         forget_at = min(free_at, now + REMEMBERED_S)
-        self._spent[principal.key_id] = Spent(principal, meter, meters, standing, free_at, forget_at)
+        self._spent[principal.key_id] = Spent(principal, meter, standing, free_at, forget_at)
 
     def spent(self, principal: Principal) -> Spent | None:
         """Why the key's next request would be refused, as far as that is known."""

@@ -5,16 +5,21 @@ a quiet gateway answers at once, and a busy one writes each meter once per batch
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 import msgspec
 import psycopg
 
-from billing.contracts import MeterSpec
+from billing.contracts import MeterSet, MeterSpec
 from gateway.batches import Batcher, Caller, Params
 from gateway.errors import Unavailable
+
+COMPOSITIONS_KEPT = 256
+_NOTHING = {"input_tokens": 0, "output_tokens": 0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,24 +29,37 @@ class Admission:
     request_id: str
     tenant_id: int
     cost_nano: int
-    tokens: int
+    input_tokens: int
+    output_tokens: int
     lease_s: int
     context: Mapping[str, Any]
-    meters: Sequence[MeterSpec]
+    meters: MeterSet
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
     """The answer to an admission: admitted, or refused by a meter; and how all of its meters stand.
 
-    `wait_ms`: after how long it would be admitted; -1: never. `remaining` and `resets_ms` are parallel to the
-    admission's meters.
+    `wait_ms`: after how long it would be admitted; -1: never. `remaining` and `resets_ms` are parallel to the specs of
+    `meters`; a soft budget may have less than nothing left. `no_room_for`: a separate meter that would be one too many.
     """
 
+    meters: MeterSet
     refused_by: MeterSpec | None
     wait_ms: int
     remaining: tuple[int, ...]
     resets_ms: tuple[int, ...]
+    no_room_for: MeterSpec | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extension:
+    """A request that goes on, and may cost more than was held: `budgets` are those that may refuse it."""
+
+    request_id: str
+    cost_nano: int
+    output_tokens: int
+    budgets: Sequence[MeterSpec]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,21 +68,24 @@ class Settlement:
 
     request_id: str
     cost_nano: int
-    tokens: int
+    input_tokens: int
+    output_tokens: int
     record: Mapping[str, Any]
 
 
 class Ledger:
-    """Admits, settles and notes refusals. `start` it in the event loop that uses it, and `close` it last."""
+    """Admits, extends, settles and notes refusals. `start` it in the event loop that uses it, and `close` it last."""
 
     def __init__(self, connection_params: Params) -> None:
-        self._admissions = Batcher(Caller(connection_params, _admit), keep=False)
+        self._admissions = Batcher(Caller(connection_params, _Admitter()), keep=False)
+        self._extensions = Batcher(Caller(connection_params, _extend), keep=False)
         self._settlements = Batcher(Caller(connection_params, _settle), keep=True)
         self._notes = Batcher(Caller(connection_params, _note), keep=True)
         self._pings = Batcher(Caller(connection_params, _ping), keep=False)
 
     def start(self) -> None:
         self._admissions.start()
+        self._extensions.start()
         self._settlements.start()
         self._notes.start()
         self._pings.start()
@@ -72,6 +93,7 @@ class Ledger:
     async def close(self, *, within_s: float = 10.0) -> None:
         """Finishes what was begun, for at most `within_s`; holds that were not settled by then will be swept."""
         await self._admissions.close(within_s=1.0)
+        await self._extensions.close(within_s=1.0)
         await self._settlements.close(within_s=within_s)
         await self._notes.close(within_s=1.0)
         await self._pings.close(within_s=0.0)
@@ -93,6 +115,14 @@ class Ledger:
         except psycopg.Error as error:
             self._abandon(admission, outcome="failed", code="service_unavailable", status=503)
             raise Unavailable("The gateway cannot reach its ledger right now. Retry in a moment.") from error
+
+    def extend(self, extension: Extension) -> "asyncio.Future[bool]":
+        """Asks for more to be held for a request that was admitted. The future tells whether it is.
+
+        It fails with `psycopg.Error` when the ledger does not answer; what that may have added is let go of at
+        settlement.
+        """
+        return self._extensions.submit(extension)
 
     def settle(self, settlement: Settlement) -> "asyncio.Future[bool]":
         """Queues a settlement; it is tried until it is done. The future tells whether this call did it."""
@@ -119,86 +149,153 @@ class Ledger:
 
     def _abandon(self, admission: Admission, **ended: Any) -> None:
         """Nothing was sent for it: if it holds something, that costs nothing. Unknown to the ledger, it is ignored."""
-        record = {**admission.context, "input_tokens": 0, "output_tokens": 0, **ended}
-        self.settle(Settlement(request_id=admission.request_id, cost_nano=0, tokens=0, record=record))
+        record = {**admission.context, **_NOTHING, **ended}
+        self.settle(Settlement(request_id=admission.request_id, cost_nano=0, record=record, **_NOTHING))
 
 
 # --- what is sent and what comes back ------------------------------------------------------------------------------
 
 _ADMIT = """
 SELECT verdicts, waits_ms, remaining, resets_ms FROM admit(
-    %s::bigint[], %s::text[], %s::smallint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::boolean[],
-    %s::uuid[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::jsonb, %s::bigint[], %s::bigint[])
+    %s::bigint[], %s::text[], %s::smallint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::integer[],
+    %s::integer[], %s::integer[],
+    %s::uuid[], %s::integer[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::integer[], %s::jsonb)
 """
-_SETTLE = "SELECT settle(%s::uuid[], %s::bigint[], %s::bigint[], %s::jsonb)::text[]"
+_EXTEND = "SELECT extend(%s::uuid[], %s::bigint[], %s::bigint[], %s::integer[], %s::text[], %s::bigint[])"
+_SETTLE = "SELECT settle(%s::uuid[], %s::bigint[], %s::bigint[], %s::bigint[], %s::jsonb)::text[]"
 _NOTE = "SELECT note(%s::jsonb)"
 _encode = msgspec.json.Encoder().encode
 
-
-async def _admit(connection: psycopg.AsyncConnection[Any], admissions: list[Admission]) -> list[Standing]:
-    meters, cells = _meters_of(admissions)
-    specs = list(meters.values())
-    places = {key: place for place, key in enumerate(meters)}
-    params = (
-        _array(spec.tenant_id for spec in specs),
-        _array(spec.name for spec in specs),
-        _array(int(spec.kind) for spec in specs),
-        _array(spec.limit for spec in specs),
-        _array(spec.window_ns for spec in specs),
-        _array(spec.period for spec in specs),
-        _array(spec.zone for spec in specs),
-        _array("t" if spec.soft else "f" for spec in specs),
-        _array(admission.request_id for admission in admissions),
-        _array(admission.tenant_id for admission in admissions),
-        _array(admission.cost_nano for admission in admissions),
-        _array(admission.tokens for admission in admissions),
-        _array(admission.lease_s for admission in admissions),
-        _encode([admission.context for admission in admissions]).decode(),
-        _array(request for request, _ in cells),
-        _array(places[key] + 1 for _, key in cells),
-    )
-    cursor = await connection.execute(_ADMIT, params)
-    row = await cursor.fetchone()
-    assert row is not None
-    return [_standing(admission, n, row, specs, places) for n, admission in enumerate(admissions)]
+_Sets = tuple[MeterSet, ...]
 
 
-_MeterKey = tuple[int, str]
-_Cells = list[tuple[int, _MeterKey]]
+class _Composition:
+    """What the ledger is told of the sets of meters in a batch: each meter once, and which set has which."""
+
+    __slots__ = ("meters", "params", "places", "specs")
+
+    def __init__(self, sets: _Sets) -> None:
+        places: dict[tuple[str, ...], int] = {}
+        self.specs: list[MeterSpec] = []
+        columns: list[tuple[str, ...]] = []
+        members: list[str] = []
+        numbers: list[str] = []
+        self.places: list[Callable[[Sequence[int]], tuple[int, ...]]] = []
+        for number, meters in enumerate(sets, 1):
+            own = []
+            for spec, column in zip(meters.specs, meters.columns, strict=True):
+                place = places.setdefault(column[:2], len(columns))
+                if place == len(columns):
+                    columns.append(column)
+                    self.specs.append(spec)
+                else:  # the same meter, as the latest request knows it
+                    columns[place] = column
+                own.append(place)
+                numbers.append(str(number))
+                members.append(f"-{place + 1}" if spec.soft else str(place + 1))
+            self.places.append(_getter(own))
+        self.meters = sets
+        self.params = (*map(_array, zip(*columns, strict=True)), _array(numbers), _array(members))
 
 
-def _meters_of(admissions: list[Admission]) -> tuple[dict[_MeterKey, MeterSpec], _Cells]:
-    """Each meter once, as the latest request knows it, and which request (from 1) takes from which."""
-    meters: dict[_MeterKey, MeterSpec] = {}
-    cells: _Cells = []
-    for number, admission in enumerate(admissions, 1):
-        for spec in admission.meters:
-            key = (spec.tenant_id, spec.name)
-            meters[key] = spec
-            cells.append((number, key))
-    return meters, cells
+def _getter(places: list[int]) -> Callable[[Sequence[int]], tuple[int, ...]]:
+    """Takes those places out of a row of numbers."""
+    if len(places) == 1:
+        only = places[0]
+        return lambda row: (row[only],)
+    return itemgetter(*places) if places else lambda _: ()
+
+
+class _Admitter:
+    """Asks for a batch of admissions. Batches of the same sets of meters are put together once."""
+
+    def __init__(self) -> None:
+        self._compositions: OrderedDict[_Sets, _Composition] = OrderedDict()
+
+    async def __call__(self, connection: psycopg.AsyncConnection[Any], admissions: list[Admission]) -> list[Standing]:
+        numbers: dict[MeterSet, int] = {}
+        for admission in admissions:
+            numbers.setdefault(admission.meters, len(numbers) + 1)
+        composition = self._composition(tuple(numbers))
+        params = (
+            *composition.params,
+            _array([admission.request_id for admission in admissions]),
+            _numbers(numbers[admission.meters] for admission in admissions),
+            _numbers(admission.tenant_id for admission in admissions),
+            _numbers(admission.cost_nano for admission in admissions),
+            _numbers(admission.input_tokens for admission in admissions),
+            _numbers(admission.output_tokens for admission in admissions),
+            _numbers(admission.lease_s for admission in admissions),
+            _encode([admission.context for admission in admissions]).decode(),
+        )
+        cursor = await connection.execute(_ADMIT, params)
+        row = await cursor.fetchone()
+        assert row is not None
+        verdicts, waits_ms, remaining, resets_ms = row
+        # The figures of a set are the same for each of its requests.
+        figures = [(places(remaining), places(resets_ms)) for places in composition.places]
+        return [
+            _standing(composition, numbers[admission.meters], verdict, wait_ms, figures)
+            for admission, verdict, wait_ms in zip(admissions, verdicts, waits_ms, strict=True)
+        ]
+
+    def _composition(self, sets: _Sets) -> _Composition:
+        known = self._compositions.get(sets)
+        if known is None:
+            known = self._compositions[sets] = _Composition(sets)
+            if len(self._compositions) > COMPOSITIONS_KEPT:
+                self._compositions.popitem(last=False)
+        return known
 
 
 def _standing(
-    admission: Admission, number: int, row: Sequence[Any], specs: list[MeterSpec], places: dict[_MeterKey, int]
+    composition: _Composition,
+    number: int,
+    verdict: int,
+    wait_ms: int,
+    figures: list[tuple[tuple[int, ...], tuple[int, ...]]],
 ) -> Standing:
-    verdicts, waits_ms, remaining, resets_ms = row
-    own = [places[spec.tenant_id, spec.name] for spec in admission.meters]
-    return Standing(
-        refused_by=specs[verdicts[number] - 1] if verdicts[number] else None,
-        wait_ms=waits_ms[number],
-        remaining=tuple(remaining[place] for place in own),
-        resets_ms=tuple(resets_ms[place] for place in own),
+    meters, (remaining, resets_ms) = composition.meters[number - 1], figures[number - 1]
+    if verdict == 0:
+        return Standing(meters, None, wait_ms, remaining, resets_ms)
+    spec = _own(meters, composition.specs[abs(verdict) - 1])
+    if verdict < 0:
+        return Standing(meters, None, 0, remaining, resets_ms, no_room_for=spec)
+    return Standing(meters, spec, wait_ms, remaining, resets_ms)
+
+
+def _own(meters: MeterSet, spec: MeterSpec) -> MeterSpec:
+    """That meter as the request itself knows it."""
+    return next(own for own in meters.specs if (own.tenant_id, own.name) == (spec.tenant_id, spec.name))
+
+
+async def _extend(connection: psycopg.AsyncConnection[Any], extensions: list[Extension]) -> list[bool]:
+    budgets = [(number, budget) for number, extension in enumerate(extensions, 1) for budget in extension.budgets]
+    cursor = await connection.execute(
+        _EXTEND,
+        (
+            _array([extension.request_id for extension in extensions]),
+            _numbers(extension.cost_nano for extension in extensions),
+            _numbers(extension.output_tokens for extension in extensions),
+            _numbers(number for number, _ in budgets),
+            _array([budget.name for _, budget in budgets]),
+            _numbers(budget.limit for _, budget in budgets),
+        ),
     )
+    row = await cursor.fetchone()
+    assert row is not None
+    granted: list[bool] = row[0]
+    return granted
 
 
 async def _settle(connection: psycopg.AsyncConnection[Any], settlements: list[Settlement]) -> list[bool]:
     cursor = await connection.execute(
         _SETTLE,
         (
-            _array(settlement.request_id for settlement in settlements),
-            _array(settlement.cost_nano for settlement in settlements),
-            _array(settlement.tokens for settlement in settlements),
+            _array([settlement.request_id for settlement in settlements]),
+            _numbers(settlement.cost_nano for settlement in settlements),
+            _numbers(settlement.input_tokens for settlement in settlements),
+            _numbers(settlement.output_tokens for settlement in settlements),
             _encode([settlement.record for settlement in settlements]).decode(),
         ),
     )
@@ -217,6 +314,10 @@ async def _ping(connection: psycopg.AsyncConnection[Any], pings: list[None]) -> 
     return pings
 
 
-def _array(values: Any) -> str:
-    """An array literal of numbers, or of words that need no quotes: ids, meter names, time zones."""
+def _array(words: Iterable[str]) -> str:
+    """An array literal of words that need no quotes: numbers, ids, meter names, time zones."""
+    return "{" + ",".join(words) + "}"
+
+
+def _numbers(values: Iterable[int]) -> str:
     return "{" + ",".join(map(str, values)) + "}"

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator
 
 import structlog
 
-from gateway.errors import Refusal, UpstreamFailed
+from gateway.errors import BudgetExceeded, Refusal, UpstreamFailed
 from gateway.exchange import Exchange
 from gateway.plane import Plane
 from gateway.stages import admit, call, relay, route, settle, validate
@@ -46,9 +46,12 @@ async def stream(exchange: Exchange, plane: Plane) -> AsyncGenerator[bytes, None
         UpstreamFailed: the stream ended early; it is on record then.
     """
     try:
-        async for piece in relay.run(exchange):
+        async for piece in relay.run(exchange, plane):
             yield piece
         await _settled(_conclude(exchange, plane, outcome="completed"))
+    except BudgetExceeded as error:
+        await _settled(_conclude(exchange, plane, outcome="over_budget", code=error.code))
+        raise
     except UpstreamFailed as error:
         await _settled(_conclude(exchange, plane, outcome="cut", code=error.code, status=plane.status_of(error)))
         raise

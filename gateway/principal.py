@@ -1,17 +1,22 @@
 """Who asks: everything that a request needs to know of its key, as one frozen value."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
-from billing.contracts import MeterSpec, RequestLimits
+from billing.charging import Charging
+from billing.contracts import RequestLimits
 
 Network = IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """A key with its tenant and application, their policy, and the meters that its requests are charged to."""
+    """A key with its tenant and application, their policy, and the meters that its requests are charged to.
+
+    `changes_at` (epoch seconds): when a date in that policy makes another value of it. `tags`: the declared attribution
+    tags. `pseudonym_salt`: see accounts/pseudonyms.py.
+    """
 
     key_id: int
     public_id: str
@@ -28,7 +33,10 @@ class Principal:
     models: frozenset[str]
     networks: tuple[Network, ...]
     limits: RequestLimits
-    meters: tuple[MeterSpec, ...]
+    charging: Charging
+    changes_at: float
+    tags: tuple[str, ...]
+    pseudonym_salt: bytes = field(repr=False)
 
     @property
     def usable(self) -> bool:

@@ -19,6 +19,8 @@ class Route:
     read_timeout_s: float
     total_timeout_s: float
     rates: Rates
+    tier_rates: Mapping[str, Rates] = field(default_factory=dict)
+    """Of service tiers other than the default, those that have a price."""
 
     @property
     def name(self) -> str:
@@ -27,12 +29,18 @@ class Route:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRoutes:
-    """A model that clients may name. Its routes are in the order in which they are tried; there is at least one."""
+    """A model that clients may name. Its routes are in the order in which they are tried; there is at least one.
+
+    `context_tokens`: the most that it takes as input; None where nobody has said so.
+    """
 
     name: str
     owned_by: str
     created: int
     tokenizer: str
+    hidden_reasoning: bool
+    image_tokens_most: int
+    context_tokens: int | None
     routes: tuple[Route, ...]
 
 

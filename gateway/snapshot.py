@@ -53,7 +53,8 @@ class Snapshots:
             Unavailable: the policy could not be read, or not be confirmed, for too long.
         """
         self._require_confirmed()
-        if (entry := self._principals.get(public_id)) is not None:
+        entry = self._principals.get(public_id)
+        if entry is not None and time.time() < entry.value.changes_at:
             self._principals.move_to_end(public_id)
             return entry.value
         if time.monotonic() < self._unknown.get(public_id, 0.0):

@@ -6,8 +6,6 @@ from django.db import models
 from accounts.models import Tenant
 
 TAG_KEY = RegexValidator(r"^[a-zA-Z][a-zA-Z0-9_.-]{0,63}\Z", "Use letters, digits, '_', '-' and '.', a letter first.")
-VALUE_LENGTH = 64
-"""Longer values of a tag are cut."""
 
 
 class AttributionTag(models.Model):

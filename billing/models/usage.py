@@ -13,6 +13,7 @@ class Outcome(models.TextChoices):
     UPSTREAM_ERROR = "upstream_error", "Upstream failed"
     REFUSED = "refused", "Refused"
     FAILED = "failed", "Failed here"
+    OVER_BUDGET = "over_budget", "Ended by a budget"
     SWEPT = "swept", "Process lost, charged at its hold"
 
 

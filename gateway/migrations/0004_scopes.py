@@ -22,5 +22,24 @@ class Migration(migrations.Migration):
                 "start.",
             ),
         ),
+        migrations.AddField(
+            "model",
+            "image_tokens_most",
+            models.PositiveIntegerField(
+                default=6_000,
+                help_text="The most input tokens of one image, held until the provider reports how many it was. GPT-4o "
+                "mini takes up to 48,200.",
+            ),
+        ),
+        migrations.AddField(
+            "model",
+            "context_tokens",
+            models.PositiveIntegerField(
+                null=True,
+                blank=True,
+                help_text="The most input tokens it takes: what is held for files, which cannot be counted. Empty: "
+                "requests with files are refused.",
+            ),
+        ),
         run_sql("gateway", "policy_of_scopes", reverse=REVERSE),
     ]

@@ -77,6 +77,17 @@ class Model(models.Model):
         default=False,
         help_text="It writes reasoning that is billed and not shown: the whole output limit is held from the start.",
     )
+    image_tokens_most = models.PositiveIntegerField(
+        default=6_000,
+        help_text="The most input tokens of one image, held until the provider reports how many it was. GPT-4o mini "
+        "takes up to 48,200.",
+    )
+    context_tokens = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="The most input tokens it takes: what is held for files, which cannot be counted. Empty: requests "
+        "with files are refused.",
+    )
     active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
 

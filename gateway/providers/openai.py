@@ -9,12 +9,13 @@ import msgspec
 
 from billing.money import Tokens
 from gateway.routing import Route
-from gateway.wire.chat import Answer, AnswerFrame, Choice, Text, Usage
+from gateway.wire.chat import Answer, AnswerFrame, Choice, Marks, Text, Usage
 
 _encode = msgspec.json.Encoder().encode
 _answer = msgspec.json.Decoder(Answer)
 _frame = msgspec.json.Decoder(AnswerFrame)
 _usage = msgspec.json.Decoder(Usage)
+_marks = msgspec.json.Decoder(Marks)
 _NULL = b"null"
 _EVENT_END = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 DONE = b"[DONE]"
@@ -34,12 +35,16 @@ def headers(route: Route) -> dict[str, str]:
     return sent
 
 
-def request_body(payload: Mapping[str, Any], *, route: Route, output_limit: int, stream: bool) -> bytes:
-    """The client's body with the upstream's model, always asking for usage, and with `output_limit` in the one field
-    that the upstream heeds, whichever the client used."""
+def request_body(
+    payload: Mapping[str, Any], *, route: Route, output_limit: int, service_tier: str | None, stream: bool
+) -> bytes:
+    """The client's body with the upstream's model and the service tier that is priced, always asking for usage, and
+    with `output_limit` in the one field that the upstream heeds, whichever the client used."""
     sent = {name: value for name, value in payload.items() if name not in OUTPUT_LIMIT_FIELDS}
     sent["model"] = route.upstream_model
     sent[route.output_limit_field] = output_limit
+    if service_tier is not None:
+        sent["service_tier"] = service_tier
     if stream:
         sent["stream_options"] = {**(payload.get("stream_options") or {}), "include_usage": True}
     return _encode(sent)
@@ -54,6 +59,7 @@ class Read:
     only_usage: bool
     error: bool
     finished: bool
+    service_tier: str
 
 
 def read(data: bytes) -> Read:
@@ -73,6 +79,7 @@ def read(data: bytes) -> Read:
         only_usage=has_usage and not answer.choices,
         error=bytes(answer.error) != _NULL,
         finished=any(choice.finish_reason for choice in answer.choices),
+        service_tier=answer.service_tier if isinstance(answer.service_tier, str) else "",
     )
 
 
@@ -84,7 +91,17 @@ def _decoded(data: bytes) -> Answer:
         frame = _frame.decode(data)
         text = bytes(frame.choices).decode()
         choices = [Choice(message=Text(content=text))] if text not in ("null", "[]") else []
-        return Answer(choices, usage=frame.usage, error=frame.error)
+        return Answer(choices, usage=frame.usage, error=frame.error, service_tier=frame.service_tier)
+
+
+def length_event(like: bytes) -> bytes:
+    """The chunk that ends a stream for its length, with the id and other marks of the chunk `like`."""
+    try:
+        marks = _marks.decode(like)
+    except msgspec.ValidationError:
+        marks = Marks()
+    ended = {"choices": [{"index": 0, "delta": {}, "finish_reason": "length"}]}
+    return _encode({**msgspec.to_builtins(marks), **ended})
 
 
 def read_usage(data: bytes) -> Tokens | None:

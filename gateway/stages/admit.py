@@ -2,13 +2,17 @@
 
 import time
 
-from billing import money
-from billing.contracts import MeterKind, MeterSpec
+from billing import charging, money
+from billing.charging import Facts
+from billing.contracts import MeterKind, MeterSet, MeterSpec
+from gateway import pricing
+from gateway.allowance import SLICE_TOKENS
 from gateway.errors import BudgetExceeded, RateLimited, Refusal
 from gateway.exchange import Exchange
 from gateway.hammering import over_rate
-from gateway.ledger import Admission
+from gateway.ledger import Admission, Standing
 from gateway.plane import Plane
+from gateway.routing import ModelRoutes, Route
 from gateway.tokens import count_tokens
 from gateway.wire.prompt import Prompt
 
@@ -18,44 +22,110 @@ TOKENS_PER_ANSWER = 3
 MARGIN_PER_MESSAGE = 4
 """What a hold has above the estimate: other formats wrap more."""
 
-TOKENS_PER_IMAGE = 3_000
-"""A generous bound (high detail, OpenAI's and Anthropic's own figures stay below); settled at what is reported."""
-
 LEASE_MARGIN_S = 60
 
 
 async def run(exchange: Exchange, plane: Plane) -> None:
-    """Writes everything of its part of the exchange: estimate, bounds, hold, lease, standing, `admitted`.
+    """Writes everything of its part of the exchange: meters, estimate, bounds, hold, lease, standing, `admitted`.
+
+    Where only budgets that downgrade refuse, it asks again for the cheaper model that they name, and writes `model` and
+    `routes` anew.
 
     Raises:
         RateLimited, BudgetExceeded: a meter refuses; nothing is held then.
         Unavailable: the ledger does not answer.
     """
-    model = exchange.model
-    assert model is not None
-    assert exchange.prompt is not None
-    exchange.input_estimate = input_estimate(exchange.prompt, tokenizer=model.tokenizer)
-    exchange.input_tokens = exchange.input_estimate + MARGIN_PER_MESSAGE * len(exchange.prompt.messages)
-    limit = exchange.request.output_limit or exchange.principal.limits.output_tokens_cap
-    exchange.lease_s = int(max(route.connect_timeout_s + route.total_timeout_s for route in exchange.routes)) + 1
-    exchange.output_tokens = limit * (exchange.request.n or 1)
-    exchange.hold_nano = max(
-        money.hold_nano(input_tokens=exchange.input_tokens, output_tokens=exchange.output_tokens, rates=route.rates)
-        for route in exchange.routes
-    )
-    standing = exchange.standing = await plane.ledger.admit(_admission(exchange))
-    if standing.refused_by is not None:
-        plane.hammering.remember(exchange.principal, exchange.principal.meters, standing)
-        raise refusal(standing.refused_by, wait_ms=standing.wait_ms, exchange=exchange)
+    lenient: frozenset[str] = frozenset()
+    tried = {exchange.request.model}
+    while True:
+        _bound(exchange)
+        exchange.meters = _meters(exchange, lenient)
+        standing = exchange.standing = await _ask(exchange, plane)
+        if standing.refused_by is None:
+            break
+        full = _downgrading(exchange, standing)
+        cheaper = await _cheaper(exchange, plane, full, tried)
+        if cheaper is None:
+            plane.hammering.remember(exchange.principal, standing)
+            raise refusal(standing.refused_by, wait_ms=standing.wait_ms, exchange=exchange)
+        exchange.model, exchange.routes = cheaper
+        tried.add(cheaper[0].name)
+        lenient |= {spec.name for spec in full}
+    exchange.over_budget = _exceeded(standing)
     exchange.admitted = True
 
 
-def input_estimate(prompt: Prompt, *, tokenizer: str) -> int:
-    """About how many tokens the prompt takes: its texts counted, images and what is opaque bounded."""
+def _bound(exchange: Exchange) -> None:
+    """Writes how much the request may take and cost at the model that is to answer."""
+    model, prompt, chat = exchange.served, exchange.prompt, exchange.request
+    assert prompt is not None
+    exchange.input_estimate = input_estimate(prompt, model=model)
+    exchange.input_tokens = exchange.input_estimate + MARGIN_PER_MESSAGE * len(prompt.messages)
+    if exchange.unbounded:
+        exchange.input_tokens = max(model.context_tokens or 0, exchange.input_tokens)
+    choices = chat.n or 1
+    exchange.output_limit = chat.output_limit or exchange.principal.limits.output_tokens_cap
+    exchange.output_most = exchange.output_limit * choices
+    exchange.output_tokens = exchange.output_most
+    if exchange.streamed and chat.output_limit is None and not model.hidden_reasoning:
+        exchange.output_tokens = min(SLICE_TOKENS * choices, exchange.output_most)
+    exchange.lease_s = int(max(route.connect_timeout_s + route.total_timeout_s for route in exchange.routes)) + 1
+    exchange.hold_nano = max(
+        pricing.hold_nano(route, chat, input_tokens=exchange.input_tokens, output_tokens=exchange.output_tokens)
+        for route in exchange.routes
+    )
+
+
+def _meters(exchange: Exchange, lenient: frozenset[str]) -> MeterSet:
+    """What the request is charged to; `lenient` are the budgets because of which it is answered by a cheaper model."""
+    facts = Facts(model=exchange.served.name, end_user=exchange.end_user, tags=exchange.tags)
+    meters = exchange.principal.charging.of(facts)
+    return charging.without_refusal(meters, budgets=lenient) if lenient else meters
+
+
+async def _ask(exchange: Exchange, plane: Plane) -> Standing:
+    """The ledger's answer. A separate meter that would be one too many gives way to the one for all such values."""
+    standing = await plane.ledger.admit(_admission(exchange))
+    if standing.no_room_for is not None:  # once more: it may have been tidied away in that very moment
+        standing = await plane.ledger.admit(_admission(exchange))
+    if standing.no_room_for is not None:
+        exchange.meters = charging.shared(exchange.meters)
+        standing = await plane.ledger.admit(_admission(exchange))
+    return standing
+
+
+def _downgrading(exchange: Exchange, standing: Standing) -> list[MeterSpec]:
+    """The budgets that would have the request answered by a cheaper model, as they have no room for it."""
+    states = zip(standing.meters.specs, standing.remaining, strict=True)
+    return [spec for spec, left in states if spec.downgrade_to and not spec.soft and left < exchange.hold_nano]
+
+
+async def _cheaper(
+    exchange: Exchange, plane: Plane, full: list[MeterSpec], tried: set[str]
+) -> tuple[ModelRoutes, tuple[Route, ...]] | None:
+    """The model that the first of those budgets names, if it can answer and was not tried yet."""
+    for spec in full:
+        model = (await plane.snapshots.routes()).models.get(spec.downgrade_to)
+        if model is None or model.name in tried or not exchange.principal.may_use(model.name):
+            continue
+        routes = pricing.priced(model, exchange.request)
+        if isinstance(routes, tuple) and not (exchange.unbounded and model.context_tokens is None):
+            return model, routes
+    return None
+
+
+def _exceeded(standing: Standing) -> str:
+    """The label of the first soft budget that has been exceeded; empty if none has."""
+    states = zip(standing.meters.specs, standing.remaining, strict=True)
+    return next((spec.label for spec, left in states if spec.kind == MeterKind.BUDGET and spec.soft and left < 0), "")
+
+
+def input_estimate(prompt: Prompt, *, model: ModelRoutes) -> int:
+    """About how many tokens the prompt takes: its texts counted, images bounded, what is opaque by its bytes."""
     texts = [text for texts in prompt.messages for text in texts]
-    counted = count_tokens("\n".join([*texts, *prompt.extras]), tokenizer)
+    counted = count_tokens("\n".join([*texts, *prompt.extras]), model.tokenizer)
     framed = counted + len(prompt.messages) * TOKENS_PER_MESSAGE + TOKENS_PER_ANSWER
-    return framed + prompt.images * TOKENS_PER_IMAGE + prompt.opaque_bytes
+    return framed + prompt.images * model.image_tokens_most + prompt.opaque_bytes
 
 
 def refusal(meter: MeterSpec, *, wait_ms: int, exchange: Exchange) -> Refusal:
@@ -67,7 +137,10 @@ def refusal(meter: MeterSpec, *, wait_ms: int, exchange: Exchange) -> Refusal:
     if meter.kind == MeterKind.CONCURRENCY:
         return RateLimited(f"Too many {meter.label}: at most {meter.limit}.", wait_ms=wait)
     if wait is None:
-        wanted = exchange.input_tokens + exchange.output_tokens
+        wanted = {
+            MeterKind.INPUT_TOKENS: exchange.input_tokens,
+            MeterKind.OUTPUT_TOKENS: exchange.output_tokens,
+        }.get(meter.kind, exchange.input_tokens + exchange.output_tokens)
         return RateLimited(
             f"The request may take {wanted} tokens, more than the limit of {meter.limit} {meter.label}. "
             "Ask for fewer with max_tokens.",
@@ -91,7 +164,7 @@ def _budget_message(meter: MeterSpec, resets_at: str | None, exchange: Exchange)
 
 def _left_of(meter: MeterSpec, exchange: Exchange) -> int:
     assert exchange.standing is not None
-    return exchange.standing.remaining[exchange.principal.meters.index(meter)]
+    return max(exchange.standing.remaining[exchange.meters.specs.index(meter)], 0)
 
 
 def _admission(exchange: Exchange) -> Admission:
@@ -99,10 +172,11 @@ def _admission(exchange: Exchange) -> Admission:
         request_id=exchange.request_id,
         tenant_id=exchange.principal.tenant_id,
         cost_nano=exchange.hold_nano,
-        tokens=exchange.input_tokens + exchange.output_tokens,
+        input_tokens=exchange.input_tokens,
+        output_tokens=exchange.output_tokens,
         lease_s=exchange.lease_s + LEASE_MARGIN_S,
         context=_context(exchange),
-        meters=exchange.principal.meters,
+        meters=exchange.meters,
     )
 
 
@@ -114,6 +188,10 @@ def _context(exchange: Exchange) -> dict[str, object]:
         "api_key_id": principal.key_id,
         "environment": principal.environment,
         "model": exchange.request.model,
+        "served_model": exchange.served.name if exchange.downgraded else "",
+        "end_user": exchange.end_user,
+        "tags": exchange.tags,
+        "service_tier": exchange.request.service_tier or "",
         "provider": exchange.routes[0].provider,
         "upstream_model": exchange.routes[0].upstream_model,
         "streamed": exchange.streamed,

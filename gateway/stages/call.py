@@ -2,24 +2,27 @@
 
 import time
 
+from gateway import pricing
 from gateway.errors import UpstreamCut, UpstreamFailed
 from gateway.exchange import Exchange
 from gateway.plane import Plane
+from gateway.produced import Produced
 from gateway.providers import openai
 
 
 async def run(exchange: Exchange, plane: Plane) -> None:
-    """Writes `route`, `sent_at`, `upstream`, `answered_at`, and what was read of a whole answer.
+    """Writes `route`, `sent_at`, `upstream`, `answered_at`, `produced`, and what was read of a whole answer.
 
     Raises:
         UpstreamFailed: nothing usable came back.
     """
     route = exchange.route = exchange.routes[0]
-    chat = exchange.request
+    exchange.produced = Produced(exchange.served.tokenizer)
     body = openai.request_body(
         exchange.payload,
         route=route,
-        output_limit=chat.output_limit or exchange.principal.limits.output_tokens_cap,
+        output_limit=exchange.output_limit,
+        service_tier=pricing.tier_sent(route, exchange.request),
         stream=exchange.streamed,
     )
     exchange.sent_at = time.perf_counter()
@@ -38,8 +41,9 @@ async def _whole(exchange: Exchange) -> None:
     if answer.error:
         raise UpstreamFailed("The upstream answered with an error.")
     exchange.answer = body
-    exchange.produced.append(answer.produced)
+    exchange.produced.add(answer.produced)
     exchange.reported = answer.tokens
+    exchange.service_tier = answer.service_tier
 
 
 async def _first_events(exchange: Exchange) -> None:

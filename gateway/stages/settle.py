@@ -3,22 +3,15 @@
 import time
 from dataclasses import replace
 
-from billing import money
 from billing.money import Tokens
+from gateway import pricing
 from gateway.exchange import Exchange
 from gateway.ledger import Settlement
-from gateway.tokens import BYTES, count_tokens
-
-ESTIMATED_WITH = "o200k_base"
-"""Counts answers of models whose own tokenizer is not known, when their upstream reports nothing."""
-
-SLICE_CHARS = 16_000
-"""Short enough to be tokenized; a cut between two slices adds a token at most."""
 
 FASTEST_TOKENS_PER_S = 500
 """Of one choice; above what large models write, so that nobody gains by leaving."""
 
-COUNTED_CHARS = 1_000_000
+COUNTED_BYTES = 2_000_000
 """Beyond it, counting would hold up everybody else."""
 
 
@@ -26,11 +19,14 @@ def run(exchange: Exchange) -> Settlement:
     """Writes `tokens`, `cost_nano` and `estimated`; returns what the ledger is told."""
     exchange.tokens, exchange.estimated = _used(exchange)
     if exchange.route is not None and exchange.tokens != Tokens():
-        exchange.cost_nano = money.cost_nano(exchange.tokens, exchange.route.rates)
+        exchange.cost_nano = pricing.cost_nano(
+            exchange.route, exchange.request, exchange.tokens, served_tier=exchange.service_tier
+        )
     return Settlement(
         request_id=exchange.request_id,
         cost_nano=exchange.cost_nano,
-        tokens=exchange.tokens.total,
+        input_tokens=exchange.tokens.input,
+        output_tokens=exchange.tokens.output,
         record=_record(exchange),
     )
 
@@ -56,30 +52,27 @@ def _is_billed(exchange: Exchange) -> bool:
 
 
 def _produced(exchange: Exchange) -> int:
-    """Output tokens that passed through here, never more than were admitted.
+    """Output tokens that passed through here, never more than the request may have.
 
-    Of a whole answer that its client did not wait for nothing is known but the time that the upstream had. It counts as
-    what could be written in it: otherwise, leaving just before the answer would make it free.
+    Of a whole answer that its client did not wait for nothing is known but the time that the upstream had, and so it is
+    with reasoning that is not shown. It counts as what could be written in that time: otherwise, leaving just before
+    the answer would make it free.
     """
     if exchange.outcome == "client_left" and not exchange.streamed:
-        return min(_writable(exchange), exchange.output_tokens)
-    text, encoding = "".join(exchange.produced), _encoding(exchange)
-    if len(text) > COUNTED_CHARS:
-        return exchange.output_tokens
-    slices = (text[start : start + SLICE_CHARS] for start in range(0, len(text), SLICE_CHARS))
-    return min(sum(count_tokens(part, encoding) for part in slices), exchange.output_tokens)
+        return min(_writable(exchange, until=time.perf_counter()), exchange.output_most)
+    hidden = 0
+    if exchange.served.hidden_reasoning and exchange.streamed and exchange.sent_at is not None:
+        hidden = _writable(exchange, until=exchange.produced.began_at or time.perf_counter())
+    if exchange.produced.at_most() > COUNTED_BYTES:
+        return exchange.output_most
+    return min(hidden + exchange.produced.tokens(), exchange.output_most)
 
 
-def _writable(exchange: Exchange) -> int:
-    """Output tokens that the upstream could have written until now."""
+def _writable(exchange: Exchange, *, until: float) -> int:
+    """Output tokens that the upstream could have written by then."""
     assert exchange.sent_at is not None
     choices = exchange.request.n or 1
-    return int((time.perf_counter() - exchange.sent_at) * FASTEST_TOKENS_PER_S * choices)
-
-
-def _encoding(exchange: Exchange) -> str:
-    assert exchange.model is not None
-    return exchange.model.tokenizer if exchange.model.tokenizer != BYTES else ESTIMATED_WITH
+    return int((until - exchange.sent_at) * FASTEST_TOKENS_PER_S * choices)
 
 
 def _record(exchange: Exchange) -> dict[str, object]:
@@ -89,6 +82,11 @@ def _record(exchange: Exchange) -> dict[str, object]:
         "api_key_id": principal.key_id,
         "environment": principal.environment,
         "model": exchange.request.model,
+        "served_model": exchange.served.name if exchange.downgraded else "",
+        "end_user": exchange.end_user,
+        "tags": exchange.tags,
+        "service_tier": exchange.service_tier or exchange.request.service_tier or "",
+        "over_budget": bool(exchange.over_budget),
         "provider": route.provider if route else "",
         "upstream_model": route.upstream_model if route else "",
         "outcome": exchange.outcome,

@@ -1,5 +1,9 @@
 """From the body to a typed request that keeps to its tier's sizes."""
 
+from collections.abc import Mapping
+
+from accounts.pseudonyms import pseudonym
+from billing.charging import TAG_VALUE_LENGTH
 from billing.contracts import RequestLimits
 from gateway.errors import InvalidRequest, TooLarge
 from gateway.exchange import Exchange
@@ -10,7 +14,7 @@ from gateway.wire.prompt import Prompt, prompt_of
 
 
 async def run(exchange: Exchange, plane: Plane) -> None:
-    """Writes `payload`, `chat` and `prompt`.
+    """Writes `payload`, `chat`, `prompt`, `end_user` and `tags`.
 
     Raises:
         InvalidRequest, TooLarge: what is wrong, with the field's name.
@@ -22,6 +26,16 @@ async def run(exchange: Exchange, plane: Plane) -> None:
     _check_output_limit(exchange.chat, exchange.principal.limits.output_tokens_cap)
     if exchange.chat.stream_options is not None and not exchange.chat.stream:
         raise InvalidRequest("'stream_options' is only allowed when 'stream' is true.", param="stream_options")
+    principal = exchange.principal
+    if exchange.chat.identifier:
+        exchange.end_user = pseudonym(exchange.chat.identifier, salt=principal.pseudonym_salt)
+    if principal.tags and exchange.chat.metadata:
+        exchange.tags = _declared(exchange.chat.metadata, principal.tags)
+
+
+def _declared(metadata: Mapping[str, str], tags: tuple[str, ...]) -> dict[str, str]:
+    """The values of the tenant's attribution tags that the request has."""
+    return {tag: metadata[tag][:TAG_VALUE_LENGTH] for tag in tags if metadata.get(tag)}
 
 
 def _check_sizes(prompt: Prompt, limits: RequestLimits) -> None:

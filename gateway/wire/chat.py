@@ -47,13 +47,33 @@ class ChatRequest(Struct):
     safety_identifier: Annotated[str, Meta(max_length=128)] | None = None
     user: Annotated[str, Meta(max_length=128)] | None = None
     store: bool | None = None
-    service_tier: str | None = None
+    service_tier: Annotated[str, Meta(max_length=20)] | None = None
     prompt_cache_key: str | None = None
+    web_search_options: dict[str, Any] | None = None
+    modalities: list[str] | None = None
+    audio: dict[str, Any] | None = None
 
     @property
     def output_limit(self) -> int | None:
         """The most output tokens that the client asked for, per choice; of two limits the higher one."""
         return max(filter(None, (self.max_completion_tokens, self.max_tokens)), default=None)
+
+    @property
+    def searches(self) -> bool:
+        return self.web_search_options is not None
+
+    @property
+    def has_audio(self) -> bool:
+        """Whether audio goes in or comes out: its tokens have other prices than those of text."""
+        if self.audio is not None or "audio" in (self.modalities or ()):
+            return True
+        parts = (part for message in self.messages if isinstance(message.content, list) for part in message.content)
+        return any(part.type == "input_audio" for part in parts)
+
+    @property
+    def identifier(self) -> str:
+        """What the application calls its end user; empty where it does not say."""
+        return self.safety_identifier or self.user or ""
 
     @property
     def wants_usage_chunk(self) -> bool:
@@ -112,6 +132,7 @@ class Answer(Struct):
     choices: list[Choice] = []
     usage: msgspec.Raw = msgspec.Raw(b"null")
     error: msgspec.Raw = msgspec.Raw(b"null")
+    service_tier: Any = None
 
     def produced(self) -> str:
         texts = (choice.message or choice.delta for choice in self.choices)
@@ -124,6 +145,16 @@ class AnswerFrame(Struct):
     choices: msgspec.Raw = msgspec.Raw(b"null")
     usage: msgspec.Raw = msgspec.Raw(b"null")
     error: msgspec.Raw = msgspec.Raw(b"null")
+    service_tier: Any = None
+
+
+class Marks(Struct):
+    """What all chunks of a stream have in common."""
+
+    id: str = ""
+    object: str = "chat.completion.chunk"
+    created: int = 0
+    model: str = ""
 
 
 class UpstreamError(Struct):

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import psycopg
 import pytest
 
-from billing.contracts import SECOND_NS, MeterKind, MeterSpec
+from billing.contracts import SECOND_NS, MeterKind, MeterSet, MeterSpec
 from config.asgi import libpq_params
 from gateway.errors import Unavailable
 from gateway.ids import new_id
@@ -63,21 +63,29 @@ def a_budget(tenant: int, limit: int, *, period: str = "total", soft: bool = Fal
     )
 
 
-def a_request(*meters: MeterSpec, cost: int = 10, tokens: int = 100, lease_s: int = 600) -> Admission:
+def a_request(*meters: MeterSpec, cost: int = 10, tokens: int = 100, output: int = 0, lease_s: int = 600) -> Admission:
+    """Of `tokens`, `output` are output."""
     return Admission(
         request_id=new_id(),
         tenant_id=meters[0].tenant_id,
         cost_nano=cost,
-        tokens=tokens,
+        input_tokens=tokens - output,
+        output_tokens=output,
         lease_s=lease_s,
         context={"model": "m"},
-        meters=meters,
+        meters=MeterSet(meters),
     )
 
 
-def settled(admission: Admission, *, cost: int = 7, tokens: int = 50) -> Settlement:
+def settled(admission: Admission, *, cost: int = 7, tokens: int = 50, output: int = 0) -> Settlement:
     record = {"outcome": "completed", "model": "m"}
-    return Settlement(request_id=admission.request_id, cost_nano=cost, tokens=tokens, record=record)
+    return Settlement(
+        request_id=admission.request_id,
+        cost_nano=cost,
+        input_tokens=tokens - output,
+        output_tokens=output,
+        record=record,
+    )
 
 
 def state(params: Params, meter: MeterSpec) -> tuple[int, int]:
@@ -260,7 +268,7 @@ def test_a_soft_budget_counts_and_never_refuses(params: Params, tenant: int) -> 
     async def story(ledger: Ledger) -> None:
         standing = await ledger.admit(a_request(budget))
         assert standing.refused_by is None
-        assert standing.remaining == (0,)
+        assert standing.remaining == (-5,), "by how much it is exceeded"
 
     in_ledger(params, story)
     assert state(params, budget) == (0, 10)
@@ -328,7 +336,8 @@ def test_an_admission_whose_caller_left_is_given_back(params: Params, tenant: in
 def test_a_record_that_the_ledger_cannot_take_does_not_hold_up_the_others(params: Params, tenant: int) -> None:
     budget = a_budget(tenant, 100)
     bad, good = a_request(budget), a_request(budget)
-    poison = Settlement(request_id=bad.request_id, cost_nano=1, tokens=1, record={"model": "nul \x00 byte"})
+    record = {"model": "nul \x00 byte"}
+    poison = Settlement(request_id=bad.request_id, cost_nano=1, input_tokens=1, output_tokens=0, record=record)
 
     async def story(ledger: Ledger) -> tuple[Any, Any]:
         await asyncio.gather(ledger.admit(bad), ledger.admit(good))

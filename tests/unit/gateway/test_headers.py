@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.contracts import MeterKind, MeterSpec
+from billing.contracts import MeterKind, MeterSet, MeterSpec
 from gateway.http.headers import duration, of_standing
 from gateway.ledger import Standing
 
@@ -54,8 +54,9 @@ def test_the_tightest_of_each_kind_is_told() -> None:
         a_meter(MeterKind.BUDGET, 10**8),
         a_meter(MeterKind.BUDGET, 1, soft=True),
     )
-    standing = Standing(None, 0, remaining=(9, 3, 4000, 1, 10**8, 1500, 0), resets_ms=(6000, 50, 12, 0, 1, 1, 1))
-    assert of_standing(meters, standing) == {
+    left, resets_ms = (9, 3, 4000, 1, 10**8, 1500, 0), (6000, 50, 12, 0, 1, 1, 1)
+    standing = Standing(MeterSet(meters), None, 0, remaining=left, resets_ms=resets_ms)
+    assert of_standing(standing) == {
         "x-ratelimit-limit-requests": "1000",
         "x-ratelimit-remaining-requests": "3",
         "x-ratelimit-reset-requests": "50ms",
@@ -67,4 +68,4 @@ def test_the_tightest_of_each_kind_is_told() -> None:
 
 
 def test_without_meters_nothing_is_told() -> None:
-    assert of_standing((), Standing(None, 0, (), ())) == {}
+    assert of_standing(Standing(MeterSet(()), None, 0, (), ())) == {}

@@ -63,22 +63,25 @@ def test_an_event_without_end_is_refused() -> None:
 
 def test_the_upstreams_model_and_limit_are_put_in_and_the_rest_stays() -> None:
     payload = {"model": "public", "messages": [], "future": {"a": [1, None, 2.5]}}
-    whole = json.loads(request_body(payload, route=a_route(), output_limit=7, stream=False))
+    whole = json.loads(request_body(payload, route=a_route(), output_limit=7, service_tier=None, stream=False))
     assert whole == {**payload, "model": "upstream", "max_completion_tokens": 7}
-    streamed = json.loads(request_body(payload, route=a_route(), output_limit=7, stream=True))
+    streamed = json.loads(request_body(payload, route=a_route(), output_limit=7, service_tier=None, stream=True))
     assert streamed == {**whole, "stream_options": {"include_usage": True}}
     other = {**payload, "stream_options": {"include_usage": False, "include_obfuscation": False}}
-    assert json.loads(request_body(other, route=a_route(), output_limit=7, stream=True))["stream_options"] == {
-        "include_usage": True,
-        "include_obfuscation": False,
-    }
+    sent = json.loads(request_body(other, route=a_route(), output_limit=7, service_tier=None, stream=True))
+    assert sent["stream_options"] == {"include_usage": True, "include_obfuscation": False}
     assert "stream_options" not in payload, "the client's own body is left as it is"
 
 
 def test_the_limit_stands_in_the_field_that_the_upstream_heeds_and_in_no_other() -> None:
     payload = {"messages": [], "max_tokens": 9, "max_completion_tokens": 8}
-    sent = json.loads(request_body(payload, route=a_route(), output_limit=9, stream=False))
+    sent = json.loads(request_body(payload, route=a_route(), output_limit=9, service_tier=None, stream=False))
     assert sent == {"messages": [], "model": "upstream", "max_completion_tokens": 9}
+
+
+def test_a_service_tier_that_is_priced_is_asked_for_by_name() -> None:
+    sent = json.loads(request_body({}, route=a_route(), output_limit=9, service_tier="default", stream=False))
+    assert sent["service_tier"] == "default"
 
 
 def test_where_and_with_what_it_is_sent() -> None:

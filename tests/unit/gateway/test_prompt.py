@@ -4,15 +4,26 @@ from typing import Any
 
 import pytest
 
-from gateway.stages.admit import TOKENS_PER_IMAGE, input_estimate
+from gateway.routing import ModelRoutes
+from gateway.stages.admit import input_estimate
 from gateway.wire.prompt import prompt_of
 
 LONG = "word " * 20_000
+MODEL = ModelRoutes(
+    name="m",
+    owned_by="acme",
+    created=0,
+    tokenizer="o200k_base",
+    hidden_reasoning=False,
+    image_tokens_most=3_000,
+    context_tokens=None,
+    routes=(),
+)
 
 
 def estimate(**fields: Any) -> int:
     body = {"model": "m", "messages": [{"role": "user", "content": "hi"}], **fields}
-    return input_estimate(prompt_of(body), tokenizer="o200k_base")
+    return input_estimate(prompt_of(body), model=MODEL)
 
 
 def in_a_message(**fields: Any) -> dict[str, Any]:
@@ -47,7 +58,7 @@ def test_a_long_text_counts_wherever_it_stands(fields: dict[str, Any]) -> None:
 
 def test_an_image_counts_as_one_however_it_is_encoded() -> None:
     data = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 100_000}}
-    assert estimate(**in_a_message(content=[data])) == TOKENS_PER_IMAGE + 4 + 3
+    assert estimate(**in_a_message(content=[data])) == MODEL.image_tokens_most + 4 + 3
 
 
 @pytest.mark.parametrize("name", ["temperature", "metadata", "user", "stop", "seed"])

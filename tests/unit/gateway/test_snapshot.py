@@ -3,7 +3,8 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import cast
 
 import pytest
 
@@ -17,6 +18,15 @@ from gateway.snapshot import Snapshots
 ACME, UMBRELLA = 1, 2
 
 
+@dataclass
+class Known:
+    """What a principal is to snapshots."""
+
+    public_id: str
+    revision: int
+    changes_at: float
+
+
 class Source:
     """Stands for the database: counts loads, and lets a test hold them up."""
 
@@ -27,6 +37,7 @@ class Source:
         self.gate = asyncio.Event()
         self.gate.set()
         self.table_expires_at = float("inf")
+        self.changes_at = float("inf")
         self.broken = False
 
     async def principal(self, public_id: str) -> Compiled[Principal | None]:
@@ -38,7 +49,8 @@ class Source:
         await self.gate.wait()
         if self.broken:
             raise OSError("no database")
-        return Compiled(cast(Principal, (public_id, revisions[tenant])), revisions)
+        known = Known(public_id, revisions[tenant], self.changes_at)
+        return Compiled(cast(Principal, known), revisions)
 
     async def routes(self) -> Compiled[RouteTable]:
         self.loads += 1
@@ -90,7 +102,7 @@ def test_a_change_drops_what_depends_on_it_and_nothing_else() -> None:
         kept = await snapshots.principal("key-u")
         source.revision[ACME] = 2
         snapshots.drop(ACME)
-        assert cast(Any, await snapshots.principal("key-a"))[1] == 2
+        assert cast(Known, await snapshots.principal("key-a")).revision == 2
         assert await snapshots.principal("key-u") is kept
 
     story(tell)
@@ -116,7 +128,7 @@ def test_a_change_during_a_load_makes_it_load_again() -> None:
         source.revision[ACME] = 2
         snapshots.drop(ACME)
         source.gate.set()
-        assert cast(Any, await task)[1] == 2
+        assert cast(Known, await task).revision == 2
 
     story(tell)
 
@@ -126,7 +138,7 @@ def test_a_change_that_nobody_was_told_of_is_found_by_comparing() -> None:
         await snapshots.principal("key-a")
         source.revision[ACME] = 2
         snapshots.confirm(dict(source.revision), at=time.monotonic())
-        assert cast(Any, await snapshots.principal("key-a"))[1] == 2
+        assert cast(Known, await snapshots.principal("key-a")).revision == 2
 
     story(tell)
 
@@ -164,6 +176,18 @@ def test_a_failing_database_is_no_unknown_key() -> None:
             await snapshots.principal("key-a")
         source.broken = False
         assert await snapshots.principal("key-a")
+
+    story(tell)
+
+
+def test_a_principal_is_compiled_anew_when_a_date_changes_its_policy() -> None:
+    async def tell(snapshots: Snapshots, source: Source) -> None:
+        source.changes_at = time.time() - 1
+        await snapshots.principal("key-a")
+        source.changes_at = float("inf")
+        anew = await snapshots.principal("key-a")
+        assert source.loads == 2
+        assert await snapshots.principal("key-a") is anew
 
     story(tell)
 
