@@ -13,12 +13,14 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from importlib.resources import files
 from typing import Any
 from uuid import UUID
 
 from django.db import DatabaseError, connection, connections
+
+from billing.models import MeterBalance
 
 LEDGER = "ledger"
 STATE = files("billing").joinpath("sql", "verify_state.sql").read_text(encoding="utf-8")
@@ -71,6 +73,15 @@ class _Meter:
     used_here: int
 
 
+@dataclass(slots=True)
+class _Dropped:
+    """What the records of dropped months charged to a meter: of months that lie within its period, and of one that its
+    period began in, of which nobody can tell any more how much is of the period."""
+
+    whole: int = 0
+    part: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class _State:
     """The ledger at a moment. `apart`: requests that are held or wait in the ledger, whether or not they are already in
@@ -111,11 +122,12 @@ def meters(*, tenant_id: int | None = None) -> int:
 
 
 def _compare(state: _State, progress: Progress | None) -> dict[int, list[Difference]]:
-    recorded = _used_in_main(state, progress)
+    recorded, dropped = _used_in_main(state, progress), _used_in_dropped_months(state)
     found = {}
     for meter in state.meters:
+        least = meter.used_here + recorded[meter.id] + dropped[meter.id].whole
         pairs = (
-            ("used", meter.used, meter.used_here + recorded[meter.id]),
+            ("used", meter.used, min(max(meter.used, least), least + dropped[meter.id].part)),
             ("held", meter.held, meter.held_by_holds),
         )
         different = [_difference(meter, *pair) for pair in pairs if pair[1] != pair[2]]
@@ -200,6 +212,24 @@ def _used_in_main(state: _State, progress: Progress | None) -> dict[int, int]:
         if progress:
             progress(done, len(days))
     return used
+
+
+def _used_in_dropped_months(state: _State) -> dict[int, _Dropped]:
+    """By meter, as far as the months belong to its period."""
+    dropped: dict[int, _Dropped] = defaultdict(_Dropped)
+    begun = {meter.id: meter.counts_from.astimezone(UTC) for meter in state.meters if meter.is_budget}
+    balances = MeterBalance.objects.filter(meter_id__in=begun).values_list("meter_id", "before", "cost_nano")
+    for meter_id, before, cost_nano in balances:
+        month = (before - timedelta(days=1)).replace(day=1)
+        if _midnight(month) >= begun[meter_id]:
+            dropped[meter_id].whole += cost_nano
+        elif _midnight(before) > begun[meter_id]:
+            dropped[meter_id].part += cost_nano
+    return dropped
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
 def _days(budgets: Sequence[_Meter], until: datetime) -> Iterator[datetime]:

@@ -1,8 +1,10 @@
+from billing.models.adjustments import Adjustment
 from billing.models.alerts import Alert, AlertDelivery, AlertKind, AlertRule
 from billing.models.budgets import Budget
 from billing.models.limits import TierLimit
 from billing.models.overrides import BudgetOverride
 from billing.models.prices import Price
+from billing.models.reconciliations import Reconciliation, ReconciliationLine
 from billing.models.rollups import DroppedMonth, MeterBalance, UsageDay, UsageHour, UsageLatency, UsageValue
 from billing.models.tags import AttributionTag
 from billing.models.tiers import Subscription, Tier
@@ -10,6 +12,7 @@ from billing.models.usage import UsageRecord
 from billing.models.webhooks import WebhookEndpoint, WebhookSecret
 
 __all__ = [
+    "Adjustment",
     "Alert",
     "AlertDelivery",
     "AlertKind",
@@ -20,6 +23,8 @@ __all__ = [
     "DroppedMonth",
     "MeterBalance",
     "Price",
+    "Reconciliation",
+    "ReconciliationLine",
     "Subscription",
     "Tier",
     "TierLimit",
