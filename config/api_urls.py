@@ -2,4 +2,4 @@
 
 from django.urls import include, path
 
-urlpatterns = [path("", include("gateway.http.urls"))]
+urlpatterns = [path("", include("gateway.http.urls")), path("api/billing/", include("billing.api.urls"))]

@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse
 
-GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
+GROUPS: dict[str, tuple[tuple[str, ...], ...]] = {
     "Access": (
         ("Tenants", "domain", "accounts.tenant"),
         ("Applications", "apps", "accounts.application"),
@@ -16,6 +16,7 @@ GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("Groups", "groups", "auth.group"),
     ),
     "Cost": (
+        ("Reports", "bar_chart", "billing.usagerecord", "reports"),
         ("Budgets", "savings", "billing.budget"),
         ("Attribution tags", "label", "billing.attributiontag"),
         ("Tiers", "stacks", "billing.tier"),
@@ -37,7 +38,7 @@ GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("Audit log", "history", "compliance.auditevent"),
     ),
 }
-"""Group → its pages: title, icon, table."""
+"""Group → its pages: title, icon, table; and the name of the page where it is not the list of the table."""
 
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
@@ -47,10 +48,10 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     return [{"items": [overview]}, *(group for group in groups if group["items"])]
 
 
-def _pages(request: HttpRequest, pages: tuple[tuple[str, str, str], ...]) -> list[dict[str, Any]]:
+def _pages(request: HttpRequest, pages: tuple[tuple[str, ...], ...]) -> list[dict[str, Any]]:
     return [
-        {"title": title, "icon": icon, "link": reverse(f"admin:{table.replace('.', '_')}_changelist")}
-        for title, icon, table in pages
+        {"title": title, "icon": icon, "link": reverse(*view or [f"admin:{table.replace('.', '_')}_changelist"])}
+        for title, icon, table, *view in pages
         if _may_see(request, table)
     ]
 

@@ -1,13 +1,17 @@
 """The control plane's paths. Those of the data plane are in `gateway/http/urls.py`."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from billing.admin import reports
+
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/reports/", admin.site.admin_view(reports.page), name="reports"),
     path("admin/", admin.site.urls),
+    path("api/billing/", include("billing.api.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(), name="docs"),
 ]

@@ -1,7 +1,6 @@
 """A file that is sent while it is made, by a server of either kind."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.http import StreamingHttpResponse
@@ -19,9 +18,13 @@ class Download(StreamingHttpResponse):
     """Takes the next piece when the last one is sent. Django itself would collect all of them first, under ASGI."""
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        pieces: Iterator[Any] = iter(self.streaming_content)  # type: ignore[arg-type]
-        while (piece := await sync_to_async(next)(pieces, None)) is not None:
+        pieces: Iterator[bytes] = iter(self.streaming_content)  # type: ignore[arg-type]
+        while (piece := await sync_to_async(_next)(pieces)) is not None:
             yield piece
+
+
+def _next(pieces: Iterator[bytes]) -> bytes | None:
+    return next(pieces, None)
 
 
 def download(table: Table, *, form: str) -> Download:
