@@ -1,12 +1,14 @@
 """Many callers at once."""
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import aiohttp
 
 from tests.system.clients import PATH, Caller
+
+T = TypeVar("T")
 
 BROKEN = 0
 """In place of a status: the connection broke before there was one, or before the answer was complete."""
@@ -29,6 +31,13 @@ async def ask(requests: Sequence[Asked], *, at_once: int) -> list[int]:
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
         await asyncio.gather(*(one_after_another(session) for _ in range(at_once)))
     return statuses
+
+
+async def ask_until(event: Callable[[], T], requests: Sequence[Asked], *, at_once: int) -> tuple[list[int], T]:
+    """As `ask`, while `event` happens; returns also what that does."""
+    asking = asyncio.create_task(ask(requests, at_once=at_once))
+    happened = await asyncio.to_thread(event)
+    return await asking, happened
 
 
 async def _status(session: aiohttp.ClientSession, asked: Asked) -> int:

@@ -1,11 +1,12 @@
 """A gateway that is killed takes no money with it: what it had sent is charged once, whatever it was about to do."""
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
 
 from gateway.models import Model
-from tests.system import books, ledger, raw
+from tests.system import books, crowd, ledger, raw
 from tests.system.clients import Caller, a_caller
 from tests.system.conftest import StartGateway
 from tests.system.pgproxy import DatabaseProxy, Held, database_proxy
@@ -104,3 +105,21 @@ def test_after_the_ledger_has_settled(caller: Caller, line: DatabaseProxy) -> No
     line.release()
     (record,) = books.swept(caller)
     assert (record["outcome"], record["output_tokens"], record["estimated"]) == ("completed", 5, False)
+
+
+def test_with_a_hundred_requests_under_way(caller: Caller, sandbox: Sandbox) -> None:
+    """Wherever each of them is, it is paid once."""
+    brief = caller.body(max_tokens=20, sandbox={"tokens": 10})
+    waits = caller.body(max_tokens=20, sandbox={"hang": True})
+    streams = caller.body(max_tokens=20, stream=True, sandbox={"tokens": 20, "chunk_ms": 400})
+    requests = [crowd.Asked(caller, body) for body in (brief, waits, streams) for _ in range(100)]
+
+    def killed() -> None:
+        sandbox.wait_for_running(100)
+        caller.gateway.kill()
+
+    statuses, _ = asyncio.run(crowd.ask_until(killed, requests, at_once=100))
+    records = books.swept(caller)
+    assert set(statuses) == {200, crowd.BROKEN}
+    assert len(sandbox.requests()) <= len(records) == books.reached(records) < len(requests)
+    assert {record["outcome"] for record in records} == {"completed", "swept"}

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -106,24 +106,14 @@ def test_an_upstream_that_is_killed_in_the_middle_is_paid_for_what_it_said(endan
 
 
 def test_an_upstream_that_is_killed_under_load_leaves_nothing_unrecorded(endangered: Caller, mortal: Sandbox) -> None:
-    requests = 60
-    knobs = (
-        {"tokens": 50, "chunk_ms": 40},
-        {"latency_ms": 20_000},
-    )  # streams that run, and answers that are waited for
-    bodies = [endangered.body(max_tokens=50, stream=n % 2 == 0, sandbox=knobs[n % 2]) for n in range(requests)]
-    reached = asyncio.run(asked_until(lambda: killed_with(mortal, running=requests), endangered, bodies))
+    streams = endangered.body(max_tokens=50, stream=True, sandbox={"tokens": 50, "chunk_ms": 40})
+    waits = endangered.body(max_tokens=50, sandbox={"latency_ms": 20_000})
+    requests = [crowd.Asked(endangered, body) for body in (streams, waits) for _ in range(30)]
+    killing = crowd.ask_until(lambda: killed_with(mortal, running=60), requests, at_once=60)
+    _, reached = asyncio.run(killing)
     records = books.balanced(endangered)
-    assert reached == len(records) == books.reached(records) == requests
+    assert reached == len(records) == books.reached(records) == 60
     assert {record["outcome"] for record in records} == {"cut", "upstream_error"}
-
-
-async def asked_until(event: Callable[[], int], caller: Caller, bodies: list[dict[str, Any]]) -> int:
-    """Asks for all of `bodies` at once, and lets `event` happen meanwhile; returns what that does."""
-    asking = asyncio.create_task(crowd.ask([crowd.Asked(caller, body) for body in bodies], at_once=len(bodies)))
-    result = await asyncio.to_thread(event)
-    await asking
-    return result
 
 
 def killed_with(sandbox: Sandbox, *, running: int) -> int:
