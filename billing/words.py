@@ -17,21 +17,22 @@ MANY = {
 
 
 def covers(budget: Budget) -> str:
-    """Which requests it matches, such as `application Shop · production · feature = chat · for each end user`."""
+    """Which requests it matches, such as `Application Shop · production · tag feature = chat · for each end user`."""
     each = Budget.Each(budget.each).label if budget.each else ""
     if budget.each == Budget.Each.TAG:
-        each = f"for each {budget.tag}"
-    return " · ".join([*(_scopes(budget) or ["whole tenant"]), *filter(None, [each])])
+        each = f"for each value of {budget.tag}"
+    text = " · ".join([*(_scopes(budget) or ["whole tenant"]), *filter(None, [each])])
+    return _sentence(text)
 
 
 def _scopes(budget: Budget) -> list[str]:
     named = (
         (budget.application and budget.application.name, "application {}"),
         (budget.api_key and f"{budget.api_key.name} (…{budget.api_key.last_four})", "key {}"),
-        (budget.environment, "{}"),
+        (budget.environment, "environment {}"),
         (budget.model, "model {}"),
         (budget.end_user, "end user {}"),
-        (budget.tag_value, f"{budget.tag} = {{}}"),
+        (budget.tag_value, f"tag {budget.tag} = {{}}"),
     )
     return [text.format(value) for value, text in named if value]
 
@@ -79,6 +80,10 @@ def counted(budget: Budget, count: int) -> str:
 def further_limits(tier: Tier) -> str:
     """The limits beyond those that every tier has, such as `each key: 10 requests per minute`."""
     return "; ".join(f"{_of(limit)}: {limit}" for limit in tier.limits.all()) or "–"
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 def _of(limit: TierLimit) -> str:

@@ -1,6 +1,8 @@
 """The forms that set budgets, and override them for a while."""
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
 from typing import Any, ClassVar
 
 from django import forms
@@ -14,6 +16,7 @@ from unfold.widgets import (
 
 from accounts.models import Tenant
 from accounts.pseudonyms import is_pseudonym, pseudonym
+from accounts.tokens import ENVIRONMENTS
 from billing.admin.dollars import DollarsField
 from billing.models import Budget, BudgetOverride
 from compliance.admin import refusals
@@ -57,8 +60,23 @@ class BudgetForm(GovernedForm):
         for field, empty in (("model", "Every model"), ("downgrade_to", "Choose one")):
             # A model may have gone since; the budget that names it stays until somebody changes it.
             known = dict.fromkeys([*names, *filter(None, [getattr(self.instance, field)])])
-            if field in self.fields:
-                self.fields[field].choices = [("", empty), *((name, name) for name in known)]  # type: ignore[attr-defined]
+            self._offer(field, [("", empty), *((name, name) for name in known)])
+        self._offer("environment", [("", "Every environment"), *((name, name.capitalize()) for name in ENVIRONMENTS)])
+        self._offer("each", [("", "for all of these requests together"), *Budget.Each.choices])
+        self._narrow(self.instance.tenant_id or self.initial.get("tenant"))
+
+    def _offer(self, field: str, choices: list[tuple[str, str]]) -> None:
+        if field in self.fields:
+            self.fields[field].choices = choices  # type: ignore[attr-defined]
+
+    def _narrow(self, tenant: Any) -> None:
+        """Offers applications and keys of the tenant only, where it is known already."""
+        if not str(tenant).isdecimal():
+            return
+        for name in self.fields.keys() & {"application", "api_key"}:
+            search: Any = getattr(self.fields[name].widget, "widget", None)
+            if search is not None:
+                search.get_url = partial("{}?tenant={}".format, search.get_url(), tenant)
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
@@ -74,13 +92,26 @@ class BudgetForm(GovernedForm):
         return cleaned
 
 
+class WhenWidget(UnfoldAdminSplitDateTimeWidget):  # type: ignore[misc]
+    """A date and a time, with the browser's own pickers."""
+
+    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
+        super().__init__(attrs)
+        for widget, kind in zip(self.widgets, ("date", "time"), strict=True):
+            widget.input_type = kind
+            widget.format = {"date": "%Y-%m-%d", "time": "%H:%M"}[kind]
+
+
 class OverrideForm(forms.ModelForm[BudgetOverride]):
     """Asks for another limit, until when, and why."""
 
-    limit_nano = DollarsField(label="Limit", help_text="Instead of the budget's own; it holds at once.")
+    limit_nano = DollarsField(label="Limit", help_text="Instead of the budget's own.")
+    starts_at = forms.SplitDateTimeField(
+        label="From (UTC)", required=False, widget=WhenWidget, help_text="Leave empty to begin now."
+    )
     ends_at = forms.SplitDateTimeField(
         label="Until (UTC)",
-        widget=UnfoldAdminSplitDateTimeWidget,
+        widget=WhenWidget,
         help_text="From then on the budget's own limit holds again.",
     )
     reason = forms.CharField(
@@ -92,10 +123,14 @@ class OverrideForm(forms.ModelForm[BudgetOverride]):
 
     class Meta:
         model = BudgetOverride
-        fields = ("limit_nano", "ends_at", "reason")
+        fields = ("limit_nano", "starts_at", "ends_at", "reason")
 
-    def __init__(self, *args: Any, budget: Budget, **kwargs: Any) -> None:
-        super().__init__(*args, instance=BudgetOverride(budget=budget, starts_at=timezone.now()), **kwargs)
+    def __init__(self, data: Any, *, budget: Budget) -> None:
+        super().__init__(data, instance=BudgetOverride(budget=budget))
+        self.initial["starts_at"] = None
+
+    def clean_starts_at(self) -> datetime:
+        return self.cleaned_data["starts_at"] or timezone.now()
 
     def show(self, error: Exception) -> None:
         """Puts what the action refused next to the fields that it is about."""

@@ -30,9 +30,14 @@ FULLEST = 10
 class OverrideInline(DollarFields, GovernedInline):
     verbs = OVERRIDE_VERBS
     model = BudgetOverride
-    fields = ("limit_nano", "starts_at", "ends_at", "reason")
+    fields = ("limit_nano", "since", "ends_at", "reason")
+    readonly_fields = ("since",)
     verbose_name_plural = "overrides (times in UTC)"
     max_num = 0  # added by the button, which says what it does
+
+    @column("Starts at")
+    def since(self, override: BudgetOverride) -> str:
+        return f"{override.starts_at:%Y-%m-%d %H:%M}"
 
 
 @admin.register(Budget)
@@ -42,7 +47,7 @@ class BudgetAdmin(DollarFields, GovernedAdmin):
     inlines = (OverrideInline,)
     actions_detail = ("override",)
     empty_hint = "Without a budget a tenant may spend whatever its tier's rates allow."
-    list_display = ("name", "tenant_name", "scope", "period_name", "enforcement", "limit", "used")
+    list_display = ("named", "scope", "period_name", "enforcement", "limit", "used")
     list_filter = (
         ("tenant", RelatedDropdownFilter),
         ("application", RelationFilter),
@@ -66,8 +71,8 @@ class BudgetAdmin(DollarFields, GovernedAdmin):
         "ends_on": "period == 'dates'",
         "downgrade_to": "mode == 'downgrade'",
     }
-    when_used_up = ("When it is used up", {"fields": ("mode", "downgrade_to")})
-    covers = (
+    when_used_up: ClassVar[Any] = ("When it is used up", {"fields": ("mode", "downgrade_to")})
+    covers: ClassVar[Any] = (
         "Which requests it covers",
         {
             "fields": (
@@ -154,15 +159,16 @@ class BudgetAdmin(DollarFields, GovernedAdmin):
             return False
         messages.success(
             request,
-            f"{row.budget.name} has a limit of {money.show(row.limit_nano)} until {row.ends_at:%Y-%m-%d %H:%M} UTC.",
+            f"{row.budget.name} has a limit of {money.show(row.limit_nano)} from {row.starts_at:%Y-%m-%d %H:%M} until "
+            f"{row.ends_at:%Y-%m-%d %H:%M} UTC.",
         )
         return True
 
     # --- columns -------------------------------------------------------------------------------------------------
 
-    @column("Tenant", ordering="tenant__name")
-    def tenant_name(self, budget: Budget) -> str:
-        return budget.tenant.name
+    @column("Budget", header=True, ordering="name")
+    def named(self, budget: Budget) -> tuple[str, str]:
+        return budget.name, budget.tenant.name
 
     @column("Covers")
     def scope(self, budget: Budget) -> str:

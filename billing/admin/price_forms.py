@@ -40,6 +40,9 @@ class PriceForm(GovernedForm):
             self.fields[name].required = False
             self.fields[name].help_text = "Leave empty where it costs what input costs."
             self.fields[name].widget.attrs["placeholder"] = "as input"
+        for name, meaning in {"reasoning_nano": "as output", "search_nano": "refused"}.items():
+            if name in self.fields:
+                self.fields[name].widget.attrs["placeholder"] = meaning
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()

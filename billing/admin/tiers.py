@@ -39,7 +39,7 @@ class TierAdmin(GovernedAdmin):
     verbs = Verbs(noun="tier", create=tiers.add, change=tiers.change, remove=tiers.remove)
     inlines = (LimitInline,)
     empty_hint = "A tier is a set of limits; each tenant needs one."
-    list_display = ("named", "a_minute", "an_hour", "a_day", "tokens", "at_once", "output_cap", "further", "tenants")
+    list_display = ("named", "requests", "tokens", "at_once", "output_cap", "further", "tenants")
     search_fields = ("slug", "name")
     fieldsets = (
         (None, {"fields": ("name", "slug")}),
@@ -72,17 +72,9 @@ class TierAdmin(GovernedAdmin):
     def named(self, tier: Tier) -> tuple[str, str]:
         return tier.name, tier.slug
 
-    @column("Requests a minute", ordering="requests_per_minute")
-    def a_minute(self, tier: Tier) -> str:
-        return f"{tier.requests_per_minute:,}"
-
-    @column("an hour", ordering="requests_per_hour")
-    def an_hour(self, tier: Tier) -> str:
-        return f"{tier.requests_per_hour:,}"
-
-    @column("a day", ordering="requests_per_day")
-    def a_day(self, tier: Tier) -> str:
-        return f"{tier.requests_per_day:,}"
+    @column("Requests a minute, hour, day", ordering="requests_per_minute")
+    def requests(self, tier: Tier) -> str:
+        return f"{tier.requests_per_minute:,} · {tier.requests_per_hour:,} · {tier.requests_per_day:,}"
 
     @column("Tokens a minute", ordering="tokens_per_minute")
     def tokens(self, tier: Tier) -> str:

@@ -36,11 +36,12 @@ class BudgetOverride(models.Model):
         Raises:
             ValidationError: by field, what to choose instead.
         """
-        if self.ends_at is None or self.starts_at is None:
+        begins, ends = self.starts_at, self.ends_at
+        if not (begins and ends):
             return  # each field says so by itself
-        if self.ends_at <= self.starts_at:
+        if ends <= begins:
             raise ValidationError({"ends_at": "Choose a time after it begins."})
-        if self._state.adding and self.ends_at <= timezone.now():
+        if self._state.adding and ends <= timezone.now():
             raise ValidationError({"ends_at": "Choose a time that is still to come."})
 
     @property

@@ -23,6 +23,9 @@ class NamedAutocompleteView(AutocompleteJsonView):
         related, rows = self.model_admin.list_select_related, super().get_queryset()
         if not rows.ordered:  # a list's counts make Django forget the table's own order, and pages need one
             rows = rows.order_by(*rows.model._meta.ordering, "pk")
+        tenant = self.request.GET.get("tenant", "")
+        if tenant.isdecimal() and len(tenant) < 19 and hasattr(rows.model, "tenant_id"):  # for a form of one tenant
+            rows = rows.filter(tenant=tenant)
         return rows.select_related(*related) if isinstance(related, tuple | list) and related else rows
 
     def serialize_result(self, obj: models.Model, to_field_name: str) -> dict[str, str]:

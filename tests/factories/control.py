@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.actions import users
 from accounts.models import ApiKey, User
-from billing import partitions
+from billing.actions import usage
 from billing.models import Budget, UsageRecord
 from tests.factories import THE_SYSTEM
 
@@ -27,7 +27,6 @@ def an_admin(**fields: Any) -> User:
 def a_usage_record(key: ApiKey, *, at: datetime | None = None, **fields: Any) -> UsageRecord:
     """A completed request of 100 tokens in, 20 out, half a second, for a tenth of a cent."""
     at = at or timezone.now() - timedelta(seconds=next(_number) % 30)
-    partitions.ensure({at.date()})
     values: dict[str, Any] = {
         "request_id": uuid.uuid4(),
         "at": at,
@@ -43,7 +42,9 @@ def a_usage_record(key: ApiKey, *, at: datetime | None = None, **fields: Any) ->
         "cost_nano": 1_000_000,
         "latency_ms": 500,
     }
-    return UsageRecord.objects.create(**{**values, **fields})
+    values |= fields
+    usage.insert_records(records=[values])
+    return UsageRecord.objects.get(request_id=values["request_id"], at=values["at"])
 
 
 def a_refusal(key: ApiKey, *, code: str = "rate_limit_exceeded", **fields: Any) -> UsageRecord:
@@ -59,5 +60,5 @@ def a_meter(budget: Budget, *, used: int, held: int = 0, is_over: bool = False, 
     with connections["ledger"].cursor() as cursor:
         cursor.execute(
             "INSERT INTO meter (tenant_id, name, used, held, period_start, period_end) VALUES (%s, %s, %s, %s, %s, %s)",
-            [budget.tenant_id, name, used, held, ends - timedelta(days=1), ends],
+            [budget.tenant_id, name, used, held, ends - timedelta(days=2), ends],
         )
