@@ -29,4 +29,4 @@ def percentile(answered: Mapping[int, int], *, per_cent: int) -> float | None:
 def _within(bucket: int, share: float) -> float:
     low = BOUNDS[bucket]
     high = BOUNDS[bucket + 1] if bucket + 1 < len(BOUNDS) else low
-    return low + share * (high - low - 1) if high > low else low
+    return low + share * (high - low) if high - low > 1 else low

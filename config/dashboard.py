@@ -2,26 +2,23 @@
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from time import monotonic
 from typing import Any
 
-from django.core.cache import cache
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import ApiKey, Tenant
 from billing import money, selectors
+from billing import overview as usage
 from billing.admin.usage import duration
-from billing.selectors import Group, Totals
+from billing.overview import Group, Latency, Totals
 from compliance.admin.links import list_url
 from compliance.admin.names import Names
 from gateway.models import Model
 
 DAYS = 14
 TOP = 6
-SLOW_S = 0.5
-KEPT_S = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +49,17 @@ def overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     now = timezone.now().astimezone(UTC)
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
     start = today - timedelta(days=DAYS - 1)
-    history = _history(start, now)
+    history = _history(start.date(), today.date() + _DAY)
     return {
         **context,
-        "cards": _cards(selectors.totals(today, now), selectors.totals(today - _DAY, now - _DAY)),
+        "cards": _cards(now),
         "requests_chart": _requests_chart(start.date(), history.days),
         "spend_chart": _spend_chart(start.date(), history.days),
         "refusals": _shares(history.codes, "code"),
         "tenants": _tenants(history.tenants),
         "models": _shares(history.models, "model", by_cost=True),
         "budgets": selectors.budgets_near_limit(most=8),
-        "recent": _recent(selectors.recent_refusals(start, now, most=8)),
+        "recent": _recent(usage.recent_refusals(start, now, most=8)),
         "steps": _first_steps() if not any(day.requests for day in history.days.values()) else (),
         "days": DAYS,
         "span": f"{start:%-d %B} to today, days in UTC",
@@ -79,49 +76,60 @@ class History:
     codes: list[Group]
 
 
-def _history(start: datetime, now: datetime) -> History:
-    """Counted anew for every visitor, unless that takes long: then kept for a minute."""
-    key = f"overview/{start:%Y-%m-%d}"
-    kept: History | None = cache.get(key)
-    if kept is None:
-        began = monotonic()
-        kept = History(
-            selectors.by_day(start, now),
-            selectors.by_tenant(start, now, most=TOP),
-            selectors.by_model(start, now, most=TOP),
-            selectors.refusals_by_code(start, now, most=TOP),
-        )
-        if monotonic() - began > SLOW_S:
-            cache.set(key, kept, timeout=KEPT_S)
-    return kept
+def _history(start: date, end: date) -> History:
+    return History(
+        usage.by_day(start, end),
+        usage.by_tenant(start, end, most=TOP),
+        usage.by_model(start, end, most=TOP),
+        usage.refusals_by_code(start, end, most=TOP),
+    )
 
 
 _DAY = timedelta(days=1)
 
 
-def _cards(today: Totals, yesterday: Totals) -> list[Card]:
-    usage = list_url("billing_usagerecord", since="today")
-    refused = list_url("billing_usagerecord", since="today", outcome="refused")
+def _cards(now: datetime) -> list[Card]:
+    """Latencies are compared with those of the whole day before: they do not add up as the day goes on."""
+    yesterday = now - _DAY
+    return [
+        *_sums_cards(usage.totals_of(now.date()), usage.totals_until(yesterday)),
+        *_latency_cards(usage.latency_of(now.date()), usage.latency_of(yesterday.date())),
+    ]
+
+
+def _sums_cards(today: Totals, yesterday: Totals) -> list[Card]:
     share = f"{today.refused / today.requests:.1%} of requests" if today.requests else "No requests yet"
     return [
-        Card("Requests", f"{today.requests:,}", _change(today.requests, yesterday.requests), usage),
-        Card("Spend", money.show(today.cost_nano), _change(today.cost_nano, yesterday.cost_nano), usage),
+        Card("Requests", f"{today.requests:,}", _change(today.requests, yesterday.requests), _today()),
+        Card("Spend", money.show(today.cost_nano), _change(today.cost_nano, yesterday.cost_nano), _today()),
         Card(
             "Refusals",
             f"{today.refused:,}",
             f"{share} · {_change(today.refused, yesterday.refused)}" if today.requests else share,
-            refused,
+            _today(outcome="refused"),
             tone="warn" if today.refused else "",
         ),
-        Card("Latency, median", duration(today.p50_ms), _change(today.p50_ms, yesterday.p50_ms), usage),
-        Card("Latency, 95th percentile", duration(today.p95_ms), _change(today.p95_ms, yesterday.p95_ms), usage),
     ]
 
 
-def _change(now: float | None, before: float | None) -> str:
+def _latency_cards(today: Latency, yesterday: Latency) -> list[Card]:
+    return [
+        Card(title, duration(now_ms), _change(now_ms, before_ms, by="none yesterday"), _today())
+        for title, now_ms, before_ms in (
+            ("Latency, median", today.p50_ms, yesterday.p50_ms),
+            ("Latency, 95th percentile", today.p95_ms, yesterday.p95_ms),
+        )
+    ]
+
+
+def _today(**filters: str) -> str:
+    return list_url("billing_usagerecord", since="today", **filters)
+
+
+def _change(now: float | None, before: float | None, *, by: str = "none yesterday by this time") -> str:
     """In words; without a yesterday there is nothing to compare."""
     if not before:
-        return "none yesterday by this time" if not now else "nothing yesterday to compare"
+        return by if not now else "nothing yesterday to compare"
     if now is None:
         return "none yet today"
     change = (now - before) / before

@@ -6,24 +6,24 @@ record is counted exactly once. The ledger is touched by single statements alone
 transaction.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from importlib.resources import files
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import structlog
 from django.db import DatabaseError, DataError, IntegrityError, connection, connections, transaction
 from django.utils import timezone
 
-from billing import partitions
-from billing.actions import rollups
+from billing import partitions, rolling_up
 
 LEDGER = "ledger"
 SLICE = 5000
 MONTHS_AHEAD = 3
 
 INSERT = files("billing").joinpath("sql", "move_usage.sql").read_text(encoding="utf-8")
-MOVE = rollups.adding(INSERT)
+MOVE = rolling_up.adding(INSERT)
 SET_ASIDE = """
 INSERT INTO usage_rejected (seq, record, error)
 SELECT seq, record, %s FROM usage_outbox WHERE seq = %s
@@ -60,13 +60,22 @@ def move_usage(*, most: int = SLICE) -> int:
     What the main database refuses is set aside in `usage_rejected`, and does not hold up the rest.
     """
     with transaction.atomic():
-        if not rollups.take_turn():
+        if not rolling_up.take_turn():
             return 0
         entries = _oldest(most)
         rejected = _insert(entries) if entries else {}
     _set_aside(rejected)
     _delete([entry.seq for entry in entries])
     return len(entries)
+
+
+def insert_records(*, records: Sequence[Mapping[str, Any]]) -> None:
+    """Inserts and counts records that do not come from the ledger, as those of the demo; those there are stay."""
+    with transaction.atomic():
+        rolling_up.await_turn()
+        partitions.ensure({record["at"].astimezone(UTC).date() for record in records})
+        with connection.cursor() as cursor:
+            cursor.execute(MOVE, [json.dumps(records, default=str)])
 
 
 def make_partitions() -> list[str]:

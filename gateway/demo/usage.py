@@ -1,14 +1,14 @@
 """Fills the usage table with two weeks of traffic, and the budgets with what it cost."""
 
-from datetime import date, datetime, timedelta
+from datetime import datetime
+from itertools import islice
 
 from django.db import connections
 from django.db.models import Q, Sum
 from django.utils import timezone
 
 from accounts.models import ApiKey
-from billing import partitions
-from billing.actions import ledger
+from billing.actions import ledger, usage
 from billing.models import Budget, UsageRecord
 from billing.money import Rates
 from compliance.contracts import Actor
@@ -28,20 +28,16 @@ HABITS = {
 def seed() -> None:
     """Inserts the records, ending now."""
     now = timezone.now()
-    partitions.ensure(_days(now))
     callers = [_caller(key) for key in tenants.demo_keys() if key.environment == "production"]
-    records = traffic.history(callers, rates=_rates(), until=now)
-    UsageRecord.objects.bulk_create((UsageRecord(**record) for record in records), batch_size=1000)
+    records = iter(traffic.history(callers, rates=_rates(), until=now))
+    while slice_ := list(islice(records, usage.SLICE)):
+        usage.insert_records(records=slice_)
 
 
 def open_balances(*, by: Actor) -> None:
     """Lets each budget begin with what its current period has cost so far."""
     for budget in Budget.objects.select_related("tenant", "application"):
         ledger.open_balance(budget=budget, used_nano=_spent_nano(budget), by=by)
-
-
-def _days(now: datetime) -> set[date]:
-    return {(now - timedelta(days=n)).date() for n in range(traffic.DAYS + 2)}
 
 
 def _caller(key: ApiKey) -> Caller:

@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BY_THE_CLOCK = {
     "empty_outbox",
     "move_usage",
+    "insert_records",
     "make_partitions",
     "sweep",
     "look_at_meters",

@@ -32,15 +32,15 @@ def cards_of(client: Client) -> dict[str, Any]:
 
 
 def test_it_works(client: Client, at_noon: ApiKey) -> None:
-    a_usage_record(at_noon, at=NOON - timedelta(hours=1), cost_nano=1_500_000_000, latency_ms=400)
-    a_usage_record(at_noon, at=NOON - timedelta(hours=2), cost_nano=500_000_000, latency_ms=600)
+    a_usage_record(at_noon, at=NOON - timedelta(hours=1), cost_nano=1_500_000_000, latency_ms=410)
+    a_usage_record(at_noon, at=NOON - timedelta(hours=2), cost_nano=500_000_000, latency_ms=440)
     a_refusal(at_noon, at=NOON - timedelta(hours=3), requests=8)
     cards = cards_of(client)
     assert cards["Requests"].value == "10"
     assert cards["Spend"].value == "$2.00"
     assert cards["Refusals"].value == "8"
     assert cards["Refusals"].note.startswith("80.0% of requests")
-    assert cards["Latency, median"].value == "500 ms"
+    assert cards["Latency, median"].value == "425 ms"  # the middle of those from 400 to 450
 
 
 def test_yesterday_counts_until_the_same_time_of_day(client: Client, at_noon: ApiKey) -> None:
@@ -48,6 +48,21 @@ def test_yesterday_counts_until_the_same_time_of_day(client: Client, at_noon: Ap
     a_usage_record(at_noon, at=NOON - timedelta(hours=25), cost_nano=2_000_000_000)
     a_usage_record(at_noon, at=NOON - timedelta(hours=20), cost_nano=9_000_000_000)
     assert cards_of(client)["Spend"].note == "+50% on yesterday"
+
+
+def test_of_yesterdays_last_hour_only_its_share_counts(
+    client: Client, at_noon: ApiKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timezone, "now", lambda: NOON + timedelta(minutes=15))
+    a_usage_record(at_noon, at=NOON, cost_nano=1_000_000_000)
+    a_usage_record(at_noon, at=NOON - timedelta(hours=23, minutes=1), cost_nano=4_000_000_000)
+    assert cards_of(client)["Spend"].note == "as yesterday"
+
+
+def test_latencies_are_compared_with_the_whole_day_before(client: Client, at_noon: ApiKey) -> None:
+    a_usage_record(at_noon, at=NOON - timedelta(hours=1), latency_ms=5)
+    a_usage_record(at_noon, at=NOON - timedelta(hours=13), latency_ms=4)
+    assert cards_of(client)["Latency, median"].note == "+25% on yesterday"
 
 
 def test_days_are_days_in_utc(client: Client, at_noon: ApiKey) -> None:

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 import pytest
 from django.db import connections, transaction
 
-from billing.actions import rollups, usage
+from billing import rolling_up
+from billing.actions import usage
 from billing.models import UsageRecord
 
 pytestmark = pytest.mark.usefixtures("databases")
@@ -44,7 +45,7 @@ def test_one_waits_for_no_other(tenant_id: int) -> None:
 
     def hold_turn() -> None:
         with transaction.atomic():
-            assert rollups.take_turn()
+            assert rolling_up.take_turn()
             holds_turn.set()
             may_end.wait(timeout=30)
         connections.close_all()
