@@ -10,6 +10,7 @@ import socket
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http.client import HTTPException
 from urllib.parse import SplitResult, urlsplit
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -56,12 +57,13 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, inside: bool, tim
     clock.daemon = True
     clock.start()
     try:
-        return _exchange(connection, parts, body, headers)
-    except (HTTPError, OSError, ValueError) as error:
-        return Answer(error=f"no answer within {timeout_s} s" if ended.is_set() else _reason(error))
+        answer = _exchange(connection, parts, body, headers)
+    except (HTTPError, HTTPException, OSError, ValueError) as error:
+        answer = Answer(error=_reason(error))
     finally:
         clock.cancel()
         connection.close()
+    return Answer(error=f"no answer within {timeout_s} s") if ended.is_set() else answer
 
 
 def checked(url: str, *, inside: bool) -> SplitResult:
