@@ -8,6 +8,9 @@ from psycopg import sql
 from billing.models import DroppedMonth
 
 TABLE = "billing_usagerecord"
+PATIENCE = "2s"
+"""How long a partition that is to go waits for those who read the table; who comes after them waits behind it."""
+_DETACHED = "_detached"
 
 
 def ensure(months: set[date]) -> list[str]:
@@ -39,6 +42,50 @@ def ahead(*, today: date, count: int) -> set[date]:
 def following(first: date) -> date:
     """The first day of the month after `first`'s."""
     return date(first.year + first.month // 12, first.month % 12 + 1, 1)
+
+
+def back(day: date, months: int) -> date:
+    """The first day of the month that lies `months` before `day`'s."""
+    count = day.year * 12 + day.month - 1 - months
+    return date(count // 12, count % 12 + 1, 1)
+
+
+def before(first: date) -> list[date]:
+    """The months that have a partition and lie before `first`, oldest first."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = %s::regclass", [TABLE])
+        months = [date(*map(int, name[-7:].split("_")), 1) for (name,) in cursor.fetchall()]
+    return sorted(month for month in months if month < first)
+
+
+def detach(month: date) -> str:
+    """Takes a partition out of the table, under a name that leaves room for a new one; returns that name.
+
+    Raises:
+        django.db.OperationalError: the table is in use for longer than PATIENCE.
+    """
+    name, apart = partition_name(month), f"{partition_name(month)}{_DETACHED}"
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL lock_timeout = '{PATIENCE}'")
+        cursor.execute(
+            sql.SQL("ALTER TABLE {} DETACH PARTITION {}").format(sql.Identifier(TABLE), sql.Identifier(name))
+        )
+        cursor.execute(sql.SQL("ALTER TABLE {} RENAME TO {}").format(sql.Identifier(name), sql.Identifier(apart)))
+    return apart
+
+
+def detached() -> list[str]:
+    """What is detached and not dropped yet."""
+    with connection.cursor() as cursor:
+        pattern = rf"^{TABLE}_\d{{4}}_\d{{2}}{_DETACHED}$"
+        cursor.execute("SELECT relname FROM pg_class WHERE relkind = 'r' AND relname ~ %s ORDER BY relname", [pattern])
+        return [name for (name,) in cursor.fetchall()]
+
+
+def drop(name: str) -> None:
+    """Drops a partition that is detached."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(name)))
 
 
 def partition_name(first: date) -> str:

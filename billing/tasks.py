@@ -2,7 +2,8 @@
 
 from celery import shared_task
 
-from billing.actions import alert_deliveries, alerts, ledger, usage
+from billing.actions import adjustments, alert_deliveries, alerts, ledger, retention, usage
+from compliance.contracts import SYSTEM
 
 
 @shared_task
@@ -13,6 +14,11 @@ def move_usage() -> int:
 @shared_task
 def sweep_holds() -> int:
     return ledger.sweep()
+
+
+@shared_task
+def drop_old_usage() -> int:
+    return len(retention.drop_old_usage(by=SYSTEM))
 
 
 @shared_task
@@ -33,3 +39,8 @@ def look_at_spending() -> int:
 @shared_task
 def deliver_alerts() -> int:
     return alert_deliveries.deliver()
+
+
+@shared_task
+def apply_adjustments() -> int:
+    return adjustments.apply_pending()

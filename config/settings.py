@@ -32,6 +32,10 @@ TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
 BODY_LIMIT_BYTES = integer("BODY_LIMIT_BYTES", default=20 * 2**20, least=1024)
 BODY_TIMEOUT_S = integer("BODY_TIMEOUT_S", default=30, least=1)
 MAX_IN_FLIGHT = integer("MAX_IN_FLIGHT", default=2000, least=1)
+FAILED_KEYS_PER_MINUTE = integer("FAILED_KEYS_PER_MINUTE", default=60, most=60_000)
+"""Wrong API keys per client network and process; 0: as many as they like."""
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+"""What `/metrics` asks for as a bearer token; without one it answers private networks only."""
 POLICY_NOTIFICATIONS = env.bool("POLICY_NOTIFICATIONS", default=True)
 """False where LISTEN cannot work (a pooler in transaction mode): changes then take effect by polling, within 1 s."""
 
@@ -229,6 +233,10 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "POSTPROCESSING_HOOKS": ["gateway.http.schema.add_components"],
 }
+
+# --- how long usage is kept -------------------------------------------------------------------------------------
+
+USAGE_MONTHS_KEPT = integer("USAGE_MONTHS_KEPT", default=25, most=1200)  # before this month; 0: for ever
 
 # --- what is sent to people and programs ------------------------------------------------------------------------
 
