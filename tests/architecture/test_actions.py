@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # What changes no governed row, and so has nobody to name: records move, holds end, partitions appear, alerts are raised
 # and delivered.
 BY_THE_CLOCK = {
+    "apply_pending",
     "empty_outbox",
     "move_usage",
     "insert_records",

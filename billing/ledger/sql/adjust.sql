@@ -78,7 +78,9 @@ BEGIN
         WITH changed AS (
             UPDATE meter SET used = used + a_nano
             WHERE tenant_id = a_tenant AND (id = ANY (a_meters) OR name = ANY (b_names))
-                AND a_at >= coalesce(counts_from, period_start) AND period_end > clock_timestamp()
+                AND a_at >= coalesce(counts_from, period_start)
+                -- Fixed dates may have been prolonged, and then go on.
+                AND (period_end > clock_timestamp() OR strpos(name, '/dates/') > 0)
             RETURNING id, period_start
         )
         INSERT INTO meter_entry (id, meter_id, period_start, amount_nano, kind)
