@@ -15,10 +15,11 @@ import msgspec
 import psycopg
 
 from billing.contracts import MeterSet, MeterSpec
-from gateway.batches import Batcher, Caller, Params
+from gateway.batches import STATEMENT_TIMEOUT_MS, Batcher, Caller, Params
 from gateway.errors import Unavailable
 
 COMPOSITIONS_KEPT = 256
+LATEST_ADMISSION_S = STATEMENT_TIMEOUT_MS / 1000 + 0.5
 _NOTHING = {"input_tokens": 0, "output_tokens": 0}
 
 
@@ -150,7 +151,13 @@ class Ledger:
     def _abandon(self, admission: Admission, **ended: Any) -> None:
         """Nothing was sent for it: if it holds something, that costs nothing. Unknown to the ledger, it is ignored."""
         record = {**admission.context, **_NOTHING, **ended}
-        self.settle(Settlement(request_id=admission.request_id, cost_nano=0, record=record, **_NOTHING))
+        settlement = Settlement(request_id=admission.request_id, cost_nano=0, record=record, **_NOTHING)
+        self.settle(settlement).add_done_callback(lambda done: self._once_more(settlement, done))
+
+    def _once_more(self, settlement: Settlement, done: "asyncio.Future[bool]") -> None:
+        """An admission that was given up on may still be at work in the ledger, for as long as a statement may run."""
+        if not done.cancelled() and done.exception() is None and not done.result():
+            asyncio.get_running_loop().call_later(LATEST_ADMISSION_S, self.settle, settlement)
 
 
 # --- what is sent and what comes back ------------------------------------------------------------------------------

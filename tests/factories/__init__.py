@@ -86,9 +86,11 @@ def a_model(
     upstream_model: str = "sandbox-small",
     price: dict[str, int] | None = None,
     tokenizer: str = "o200k_base",
+    **fields: Any,
 ) -> Model:
     """A model with one deployment at `provider` and a price (nano-dollars per million tokens)."""
-    model = routes.add_model(model=Model(name=name or f"model-{next(_number)}", tokenizer=tokenizer), by=THE_SYSTEM)
+    name = name or f"model-{next(_number)}"
+    model = routes.add_model(model=Model(name=name, tokenizer=tokenizer, **fields), by=THE_SYSTEM)
     routes.deploy(deployment=Deployment(model=model, provider=provider, upstream_model=upstream_model), by=THE_SYSTEM)
     if not Price.objects.filter(provider=provider.slug, model=upstream_model).exists():
         nano = price or {"input_nano": 150_000_000, "cached_input_nano": 75_000_000, "output_nano": 600_000_000}

@@ -86,10 +86,9 @@ def test_the_admin_reads_no_endless_body(acme: Caller) -> None:
         ),
     ],
 )
-def test_no_field_takes_text_past_a_budget(
-    gateway: Gateway, sandbox: Sandbox, model: Model, fields: dict[str, Any]
-) -> None:
-    caller = a_caller(gateway, model)
+def test_no_field_takes_text_past_a_budget(gateway: Gateway, sandbox: Sandbox, fields: dict[str, Any]) -> None:
+    provider = factories.a_provider(sandbox.url)
+    caller = a_caller(gateway, factories.a_model(provider, context_tokens=1_000_000))
     factories.a_budget(caller.tenant, dollars="0.01")
     with pytest.raises(openai.RateLimitError) as refused:
         caller.ask(max_tokens=1, **({"extra_body": fields} if "messages" not in fields else fields))

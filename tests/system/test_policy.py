@@ -178,8 +178,9 @@ def test_a_changed_price_takes_effect(scene: Scene, how: str) -> None:
 
 def test_a_new_budget_takes_effect(scene: Scene, how: str) -> None:
     insert = (
-        "INSERT INTO billing_budget (tenant_id, name, period, mode, limit_nano, active, created_at)"
-        " VALUES (%s, 'by hand', 'day', 'hard', 0, true, now())"
+        "INSERT INTO billing_budget (tenant_id, name, period, mode, limit_nano, active, created_at,"
+        " environment, model, end_user, tag, tag_value, each, downgrade_to)"
+        " VALUES (%s, 'by hand', 'day', 'hard', 0, true, now(), '', '', '', '', '', '', '')"
     )
     remove = "DELETE FROM billing_budget WHERE tenant_id = %s"
     tenant_id = scene.key.tenant_id
