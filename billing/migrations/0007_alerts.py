@@ -269,7 +269,9 @@ class Migration(migrations.Migration):
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 (
                     "ends_at",
-                    models.DateTimeField(help_text="Of a replaced secret: until when it signs, too.", null=True),
+                    models.DateTimeField(
+                        editable=False, help_text="Of a replaced secret: until when it signs, too.", null=True
+                    ),
                 ),
                 (
                     "endpoint",

@@ -56,7 +56,9 @@ class WebhookSecret(models.Model):
     endpoint = models.ForeignKey(WebhookEndpoint, on_delete=models.CASCADE, related_name="secrets")
     sealed = models.BinaryField(editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
-    ends_at = models.DateTimeField(null=True, help_text="Of a replaced secret: until when it signs, too.")
+    ends_at = models.DateTimeField(
+        null=True, editable=False, help_text="Of a replaced secret: until when it signs, too."
+    )
 
     class Meta:
         ordering = ("-id",)
