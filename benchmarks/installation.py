@@ -56,7 +56,7 @@ def running(var_dir: Path, *, step: Step) -> Iterator[Installation]:
         call_command("migrate", verbosity=0, interactive=False)
         ports = {FAST: supervisor.free_port(), PACED: supervisor.free_port()}
         key = _seed(ports)
-        _disconnect()
+        disconnect()
         routes = " ".join(f"/{model}={_url(port)}/chat/completions" for model, port in ports.items())
         environment = {**supervisor.database_environment(socket_dir), forwarder.UPSTREAMS: routes}
         owner = Supervisor(log_dir=var_dir / "log", environment=environment)
@@ -74,7 +74,7 @@ def running(var_dir: Path, *, step: Step) -> Iterator[Installation]:
         step("Stopping everything")
         if owner is not None:
             owner.stop()
-        _disconnect()
+        disconnect()
         embedded.stop_now()
 
 
@@ -155,7 +155,8 @@ def _postgres_settings(socket_dir: str) -> dict[str, str]:
         return dict(rows.fetchall())
 
 
-def _disconnect() -> None:
+def disconnect() -> None:
+    """Lets go of this process's connections, so that the server can be stopped."""
     connections.close_all()
     for connection in connections.all(initialized_only=True):
         connection.close_pool()  # type: ignore[attr-defined]

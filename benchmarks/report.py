@@ -1,37 +1,19 @@
 """The figures for people, and whether the limits are kept."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from statistics import median
 
 from benchmarks.outcome import Outcome, Result, Round
 from benchmarks.scenarios import STREAMS, WHOLE
+from benchmarks.verdicts import Limit
 
-MOST_RATIO = 4.0
+MOST_RATIO = 3.0
 MOST_REQUEST_US = 600.0
 MOST_CHUNK_US = 60.0
 MOST_REST_MB = 150.0
 MOST_STREAMS_MB = 250.0
 
 _COLUMNS = ("per second", "p50 ms", "p99 ms", "first p50", "first p99", "CPU µs", "PostgreSQL µs")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limit:
-    """A figure that must not be exceeded. One that depends on the machine fails a run only with --strict."""
-
-    what: str
-    value: float
-    most: float
-    unit: str
-    depends_on_machine: bool = False
-
-    @property
-    def met(self) -> bool:
-        return self.value <= self.most
-
-    def fails(self, *, strict: bool) -> bool:
-        return not self.met and (strict or not self.depends_on_machine)
 
 
 def typical(rounds: list[Round]) -> Round:
@@ -89,10 +71,4 @@ def _rows(result: Result) -> Iterator[str]:
 
 
 def _verdicts(found: list[Limit], *, strict: bool) -> str:
-    lines = []
-    for limit in found:
-        verdict = "met" if limit.met else "NOT MET"
-        note = ", depends on the machine" if limit.depends_on_machine and not strict else ""
-        value = f"{limit.value:.2f}" if limit.unit == "×" else f"{limit.value:.0f}"
-        lines.append(f"  {limit.what:<40}{value:>8} {limit.unit:<4} at most {limit.most:>4.0f}   {verdict}{note}")
-    return "\n".join(lines)
+    return "\n".join(limit.line(strict=strict) for limit in found)

@@ -11,11 +11,11 @@ from benchmarks import installation, machine, measure, report, scenarios
 from benchmarks.measure import BenchmarkFailed
 from benchmarks.outcome import Outcome
 from benchmarks.scenarios import Scenario
+from benchmarks.verdicts import LIMIT_MISSED, RUN_FAILED
 from config import supervisor
 from config.supervisor import NotReady, ProgramEnded
 
 ROUNDS, QUICK_ROUNDS = 5, 3
-LIMIT_MISSED, RUN_FAILED = 1, 2
 
 
 def main(arguments: argparse.Namespace, var_dir: Path) -> int:

@@ -12,7 +12,6 @@ import pytest
 from django.db import connection
 
 from accounts import tokens
-from gateway.models import Model
 from tests import factories
 from tests.system import ledger, raw
 from tests.system.clients import Caller, a_caller
