@@ -103,9 +103,9 @@ def test_lines_beyond_the_limit_are_added_up(client: Client, key: ApiKey) -> Non
 
 
 def test_filters_narrow(client: Client, key: ApiKey) -> None:
-    spent(key, 1, model="a", environment="live", provider="openai")
+    spent(key, 1, model="a", environment="staging", provider="openai")
     spent(key, 2, model="b", environment="dev", provider="anthropic")
-    for params in ({"model": "a"}, {"environment": "live"}, {"provider": "openai"}):
+    for params in ({"model": "a"}, {"environment": "staging"}, {"provider": "openai"}):
         assert answered(client, **params)["total"]["cost_nano"] == 1
 
 

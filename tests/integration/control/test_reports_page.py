@@ -75,7 +75,7 @@ def test_it_works(client: Client, key: ApiKey) -> None:
     [
         ("model", "model", ("a-model", "b-model")),
         ("provider", "provider", ("openai", "anthropic")),
-        ("environment", "environment", ("live", "dev")),
+        ("environment", "environment", ("staging", "dev")),
     ],
 )
 def test_splits_by_what_records_name(
