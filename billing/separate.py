@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import DatabaseError
-from django.db.models import F
+from django.db.models import F, Value
 from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Coalesce, NullIf
 
 from billing import money, selectors
 from billing.charging import NOBODY, SEPARATE, value_key
@@ -75,7 +76,8 @@ def _names(budget: Budget, meters: Collection[_Meter]) -> dict[str, str]:
 
 
 def _values(budget: Budget, *, since: datetime) -> set[str]:
-    """The models, or values of the tag, in the newest records of the period."""
-    column = KeyTextTransform(budget.tag, "tags") if budget.each == Budget.Each.TAG else F("model")
+    """The models that answered, or values of the tag, in the newest records of the period."""
+    by_tag = budget.each == Budget.Each.TAG
+    column = KeyTextTransform(budget.tag, "tags") if by_tag else Coalesce(NullIf("served_model", Value("")), "model")
     records = UsageRecord.objects.filter(tenant_id=budget.tenant_id, at__gte=since).order_by("-at")
     return {value for value in records.annotate(value=column).values_list("value", flat=True)[:NEWEST] if value}

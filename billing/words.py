@@ -77,15 +77,10 @@ def counted(budget: Budget, count: int) -> str:
     return f"The fullest of {count:,} {many}" if count else f"No {many} counted yet"
 
 
-def further_limits(tier: Tier) -> str:
-    """The limits beyond those that every tier has, such as `each key: 10 requests per minute`."""
-    return "; ".join(f"{_of(limit)}: {limit}" for limit in tier.limits.all()) or "–"
+def further_limits(tier: Tier) -> list[str]:
+    """The limits beyond those that every tier has, such as `Each key: 10 requests per minute`."""
+    return [f"{TierLimit.Scope(limit.scope).label}: {limit}" for limit in tier.limits.all()]
 
 
 def _sentence(text: str) -> str:
     return text[0].upper() + text[1:]
-
-
-def _of(limit: TierLimit) -> str:
-    label = TierLimit.Scope(limit.scope).label
-    return label[0].lower() + label[1:]

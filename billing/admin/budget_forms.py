@@ -36,7 +36,7 @@ class BudgetForm(GovernedForm):
         "(eu_…). Only the pseudonym is kept.",
     )
     model = forms.ChoiceField(
-        required=False, widget=UnfoldAdminSelectWidget, help_text="Requests that ask for this model."
+        required=False, widget=UnfoldAdminSelectWidget, help_text="Requests that this model answers."
     )
     downgrade_to = forms.ChoiceField(
         required=False,
@@ -63,6 +63,8 @@ class BudgetForm(GovernedForm):
             self._offer(field, [("", empty), *((name, name) for name in known)])
         self._offer("environment", [("", "Every environment"), *((name, name.capitalize()) for name in ENVIRONMENTS)])
         self._offer("each", [("", "for all of these requests together"), *Budget.Each.choices])
+        if "each" in self.fields:
+            self.fields["each"].help_text = "What is counted apart has a limit of its own from its first request on."
         self._narrow(self.instance.tenant_id or self.initial.get("tenant"))
 
     def _offer(self, field: str, choices: list[tuple[str, str]]) -> None:

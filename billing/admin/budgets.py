@@ -143,7 +143,8 @@ class BudgetAdmin(DollarFields, GovernedAdmin):
             "title": f"Override {budget.name} for a while",
             "opts": self.opts,
             "original": budget,
-            "own": f"{words.covers(budget)}, {money.show(budget.limit_nano)}, {words.period(budget).lower()}",
+            "use": self._use(budget),
+            "covers": f"{words.covers(budget)}. {words.period(budget)}.",
             "form": form,
             "back": self.page_of(object_id),
         }

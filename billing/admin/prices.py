@@ -31,9 +31,7 @@ class PriceAdmin(DollarFields, GovernedAdmin):
     form = PriceForm
     empty_hint = "A model without a price is refused: add what its provider charges."
     list_display = (
-        "model",
-        "provider",
-        "service",
+        "named",
         "holds",
         "input",
         "cached",
@@ -44,8 +42,8 @@ class PriceAdmin(DollarFields, GovernedAdmin):
         "source",
     )
     list_filter = (ProviderFilter,)
-    search_fields = ("provider", "model")
-    search_help_text = "Provider or model"
+    search_fields = ("provider", "model", "service_tier")
+    search_help_text = "Provider, model or service tier"
     readonly_fields = ("source",)
     add_fieldsets = (
         (None, {"fields": ("provider", "model", "service_tier", "valid_from")}),
@@ -91,6 +89,10 @@ class PriceAdmin(DollarFields, GovernedAdmin):
         rows: QuerySet[Price] = super().get_queryset(request).annotate(is_replaced=Exists(newer))
         return rows
 
+    @column("Model", header=True, ordering="model")
+    def named(self, price: Price) -> tuple[str, str]:
+        return price.model, " · ".join(filter(None, [price.provider, price.service_tier]))
+
     @column("State", label={"In force": "success", "Later": "info", "Replaced": None})
     def holds(self, price: Price) -> str:
         if price.valid_from > timezone.now():
@@ -112,10 +114,6 @@ class PriceAdmin(DollarFields, GovernedAdmin):
     @column("Output", ordering="output_nano")
     def output(self, price: Price) -> str:
         return per_million(price.output_nano)
-
-    @column("Service tier", ordering="service_tier")
-    def service(self, price: Price) -> str:
-        return price.service_tier or "default"
 
     @column("Further")
     def further(self, price: Price) -> str:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
-from django.utils.safestring import SafeString
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString, mark_safe
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 
 from accounts.admin.tenants import OpenTenantForm
@@ -89,8 +90,8 @@ class TierAdmin(GovernedAdmin):
         return f"{tier.output_tokens_cap:,}"
 
     @column("Further limits")
-    def further(self, tier: Tier) -> str:
-        return words.further_limits(tier)
+    def further(self, tier: Tier) -> SafeString | None:
+        return format_html_join(mark_safe("<br>"), "{}", ((limit,) for limit in words.further_limits(tier))) or None
 
     @column("Tenants", ordering="tenants_count")
     def tenants(self, tier: Tier) -> SafeString:

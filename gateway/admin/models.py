@@ -53,9 +53,13 @@ class ModelAdmin(GovernedAdmin):
         (
             None,
             {
-                "fields": ("name", "owned_by", "tokenizer", "hidden_reasoning", "active"),
+                "fields": ("name", "owned_by", "active"),
                 "description": "Clients see it once it has an active deployment with a price.",
             },
+        ),
+        (
+            "What is held before a request is sent",
+            {"fields": ("tokenizer", "hidden_reasoning", ("image_tokens_most", "context_tokens"))},
         ),
     )
 

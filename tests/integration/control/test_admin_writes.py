@@ -133,7 +133,11 @@ def test_every_table_is_created_through_its_action(client: Client, person: User)
         ("billing/attributiontag", {"tenant": tenant.pk, "key": "feature"}, "attributiontag.created"),
         ("gateway/provider", PROVIDER, "provider.created"),
         ("billing/price", PRICE, "price.created"),
-        ("gateway/model", {"name": "large", "owned_by": "us", "tokenizer": "bytes", **NO_DEPLOYMENTS}, "model.created"),
+        (
+            "gateway/model",
+            {"name": "large", "owned_by": "us", "tokenizer": "bytes", "image_tokens_most": 1, **NO_DEPLOYMENTS},
+            "model.created",
+        ),
         (
             "gateway/deployment",
             {"model": model.pk, "provider": provider.pk, "upstream_model": "other", "priority": 5},
@@ -209,6 +213,7 @@ def test_deployments_are_written_inside_their_model(client: Client, person: User
         "name": model.name,
         "owned_by": model.owned_by,
         "tokenizer": model.tokenizer,
+        "image_tokens_most": model.image_tokens_most,
         "active": "on",
         "deployments-TOTAL_FORMS": 2,
         "deployments-INITIAL_FORMS": 1,
