@@ -22,10 +22,7 @@ SCHEDULE = {
     "deliver alerts": {"task": "billing.tasks.deliver_alerts", "schedule": 5.0},
     "make adjustments that wait for the ledger": {"task": "billing.tasks.apply_adjustments", "schedule": 15.0},
     "make usage partitions ahead": {"task": "billing.tasks.make_partitions", "schedule": crontab(hour=0, minute=10)},
-    "drop usage records that are too old": {
-        "task": "billing.tasks.drop_old_usage",
-        "schedule": crontab(hour=3, minute=20),
-    },
+    "drop old usage records": {"task": "billing.tasks.drop_old_usage", "schedule": crontab(hour=3, minute=20)},
 }
 EXPIRES_S = 10
 """A task that no worker took by then is dropped: its next one is on the way, and they must not pile up."""

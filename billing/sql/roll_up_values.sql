@@ -20,9 +20,14 @@ named AS (
     GROUP BY 1, 2, 3, 4, 5, 6
 ),
 placed AS (
-    SELECT named.*, line.value IS NOT NULL OR named.value IN ('', '(others)') AS has_line
+    -- A scalar subquery, so that lines are looked up in the primary key one by one whatever the planner believes: a join
+    -- would now and then read the whole table.
+    SELECT named.*, named.value IN ('', '(others)') OR coalesce((
+        SELECT true FROM billing_usagevalue AS line
+        WHERE line.tenant_id = named.tenant_id AND line.kind = named.kind AND line.tag = named.tag
+            AND line.day = named.day AND line.application_id = named.application_id AND line.value = named.value
+    ), false) AS has_line
     FROM named
-    LEFT JOIN billing_usagevalue AS line USING (tenant_id, kind, tag, day, application_id, value)
 ),
 taken AS (
     SELECT crowd.tenant_id, crowd.kind, crowd.tag, crowd.day, (

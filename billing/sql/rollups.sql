@@ -91,7 +91,8 @@ CREATE TABLE billing_usagevalue (
     estimated_nano      bigint       NOT NULL,
     PRIMARY KEY (tenant_id, kind, tag, day, application_id, value)
 ) WITH (fillfactor = 80);
-CREATE INDEX usage_value_of_all ON billing_usagevalue (day);
+CREATE INDEX usage_code_of_all ON billing_usagevalue (day) WHERE kind = 'code';
+CREATE INDEX usage_value_by_day ON billing_usagevalue USING brin (day); -- for rebuilds; rows come in the order of days
 
 -- How many requests of a tenant were answered, by day of UTC and latency; refusals are not among them.
 CREATE TABLE billing_usagelatency (

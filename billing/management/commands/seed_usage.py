@@ -1,0 +1,46 @@
+"""Fills the usage table, to try reports and the admin over much of it."""
+
+from datetime import UTC, timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import ProgrammingError, connection
+from django.utils import timezone
+
+from billing.actions import seeding
+from billing.management.progress import Bar
+from compliance.contracts import Actor
+
+ACTOR = Actor(kind="command", id="seed_usage")
+
+
+class Command(BaseCommand):
+    help = "Adds synthetic usage records, spread over the keys there are, and their rollups. They charge no budget."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--rows", type=int, default=1_000_000, help="how many records (default: %(default)s)")
+        parser.add_argument("--days", type=int, default=395, help="on how many days until today (default: %(default)s)")
+        parser.add_argument("--yes", action="store_true", help="also where there is real usage, which it mixes with")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["rows"] < 1 or not 1 <= options["days"] <= 3660:
+            raise CommandError("Give at least one row, and from 1 to 3660 days.")
+        try:
+            if seeding.has_real_usage() and not options["yes"]:
+                raise CommandError("There is real usage here, and what is added cannot be told from it: give --yes.")
+            self.seed(options["rows"], options["days"])
+        except ProgrammingError as error:
+            raise CommandError("The database has no tables yet; run `manage.py migrate` first.") from error
+
+    def seed(self, rows: int, days: int) -> None:
+        end = timezone.now().astimezone(UTC).date() + timedelta(days=1)
+        bar = Bar(self.stderr._out, total=rows, unit="records")  # type: ignore[attr-defined]
+        try:
+            added = seeding.seed_usage(
+                rows=rows, start=end - timedelta(days=days), end=end, by=ACTOR, progress=bar.show
+            )
+        except ValueError as error:
+            raise CommandError("There is no key yet: issue one, or run `manage.py seed_demo`.") from error
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE billing_usagerecord, billing_usagehour, billing_usageday, billing_usagevalue")
+        self.stdout.write(f"Added {added:,} records.")
