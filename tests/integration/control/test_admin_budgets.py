@@ -171,7 +171,7 @@ def test_only_what_belongs_to_the_tenant_is_offered(client: Client) -> None:
     for url in (page(budget), f"{ADD}?tenant={mine.tenant_id}"):
         assert text_of(client, url).count(f'data-ajax--url="{narrowed}"') == 2
     for field, own in (("application", mine.application), ("api_key", mine)):
-        asked = {"app_label": "billing", "model_name": "budget", "field_name": field}
+        asked: dict[str, Any] = {"app_label": "billing", "model_name": "budget", "field_name": field}
         assert len(client.get("/admin/autocomplete/", asked).json()["results"]) == 2
         (only,) = client.get("/admin/autocomplete/", {**asked, "tenant": mine.tenant_id}).json()["results"]
         assert only["id"] == str(own.pk)
@@ -312,7 +312,7 @@ def test_fixed_dates_that_are_not_in_force_say_so(first: int, last: int, words: 
     noon = datetime(2026, 5, 1, 12, tzinfo=UTC)
     days = {name: (noon + timedelta(days=n)).date() for name, n in (("starts_on", first), ("ends_on", last))}
     budget = a_budget(a_tenant(), dollars="1", period="dates", **days)
-    monkeypatch.setattr(selectors.timezone, "now", lambda: noon)
+    monkeypatch.setattr(timezone, "now", lambda: noon)
     assert use_of(budget).dates == words
 
 
@@ -321,7 +321,7 @@ def test_the_days_of_a_budget_are_those_of_its_tenant(monkeypatch: Any) -> None:
     day = datetime(2026, 5, 2).date()
     budget = a_budget(tenant, period="dates", starts_on=day, ends_on=day)
     for hour, in_force in ((11, False), (12, True)):  # UTC; there it is 12 hours later
-        monkeypatch.setattr(selectors.timezone, "now", lambda hour=hour: datetime(2026, 5, 1, hour, tzinfo=UTC))
+        monkeypatch.setattr(timezone, "now", lambda hour=hour: datetime(2026, 5, 1, hour, tzinfo=UTC))
         assert (use_of(budget).dates == "") is in_force
 
 
