@@ -17,6 +17,7 @@ GROUPS: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "Cost": (
         ("Reports", "bar_chart", "billing.usagerecord", "reports"),
+        ("Statements", "request_quote", "billing.usagerecord", "statements"),
         ("Budgets", "savings", "billing.budget"),
         ("Attribution tags", "label", "billing.attributiontag"),
         ("Tiers", "stacks", "billing.tier"),
