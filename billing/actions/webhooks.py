@@ -11,7 +11,7 @@ from django.utils import timezone
 from billing import deliveries, webhook_calls, webhook_secrets, webhooks
 from billing.errors import EndpointNotActive
 from billing.models import Alert, AlertDelivery, AlertKind, WebhookEndpoint, WebhookSecret
-from compliance import rows
+from compliance import audit, rows
 from compliance.contracts import Actor
 
 OVERLAP = timedelta(days=1)
@@ -78,15 +78,23 @@ def remove(*, endpoint: WebhookEndpoint, by: Actor, reason: str = "") -> None:
 
 @transaction.atomic
 def send_test(*, endpoint: WebhookEndpoint, by: Actor, reason: str = "") -> Alert:
-    """Puts a test message on its way, as an alert that the log shows. It has no audit event: nothing is changed.
+    """Puts a test message on its way, as an alert that the log shows.
 
     Raises:
         EndpointNotActive: it is paused or disabled.
     """
+    endpoint = WebhookEndpoint.objects.select_for_update().get(pk=endpoint.pk)
     if endpoint.state != WebhookEndpoint.State.ACTIVE:
         raise EndpointNotActive(f"{endpoint} is {endpoint.get_state_display().lower()}; resume it first.")
     alert = _alert(endpoint, AlertKind.TEST)
     AlertDelivery.objects.bulk_create(deliveries.by_webhook(alert, [endpoint], at=alert.period_start))
+    audit.record(
+        by=by,
+        action="webhookendpoint.tested",
+        target=audit.target_of(endpoint),
+        tenant_id=endpoint.tenant_id,
+        reason=reason,
+    )
     return alert
 
 

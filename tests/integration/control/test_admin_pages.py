@@ -15,8 +15,10 @@ from django.utils.html import escape
 
 from accounts.actions import groups, members
 from accounts.models import ApiKey, Membership, Tenant, User
+from billing.actions import webhooks
 from compliance.admin.base import ReadOnlyAdmin
 from tests.factories import THE_SYSTEM, a_budget, a_key, a_model, a_provider, a_tag, a_tenant
+from tests.factories.alerts import an_alert_rule, an_endpoint
 from tests.factories.control import a_refusal, a_usage_record, an_admin
 
 pytestmark = pytest.mark.django_db(databases=["default", "ledger"])
@@ -47,6 +49,9 @@ def rows() -> ApiKey:
     groups.add(group=Group(name="Auditors"), permissions=[], by=THE_SYSTEM)
     a_usage_record(key)
     a_refusal(key, requests=7)
+    endpoint, _ = an_endpoint("https://hooks.example/", tenant=key.tenant)
+    an_alert_rule(tenant=key.tenant, endpoints=(endpoint,))
+    webhooks.send_test(endpoint=endpoint, by=THE_SYSTEM)
     return key
 
 
@@ -169,6 +174,9 @@ def test_lists_need_a_fixed_number_of_queries(
         a_usage_record(key)
         a_model(a_provider("http://127.0.0.1:9/v1"))
         members.add(membership=Membership(tenant=key.tenant, user=an_admin()), by=THE_SYSTEM)
+        endpoint, _ = an_endpoint("https://hooks.example/", tenant=key.tenant)
+        an_alert_rule(tenant=key.tenant, endpoints=(endpoint,))
+        webhooks.send_test(endpoint=endpoint, by=THE_SYSTEM)
     with django_assert_max_num_queries(20):
         browser.get(url(table, "changelist"))
 
