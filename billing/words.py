@@ -74,7 +74,17 @@ def counted(budget: Budget, count: int) -> str:
     """How many a budget with one limit for each has counted in its period."""
     many = MANY[Budget.Each(budget.each)]
     many = f"values of {budget.tag}" if budget.each == Budget.Each.TAG else many
-    return f"The fullest of {count:,} {many}" if count else f"No {many} counted yet"
+    if count < 2:
+        return f"No {many} counted yet" if not count else f"The first of the {many} counted"
+    return f"The fullest of {count:,} {many}"
+
+
+def never_fits(tier: Tier) -> list[str]:
+    """Those of a tier's further limits that a request which names no limit of output exceeds by itself."""
+    cap = tier.output_tokens_cap
+    least = {TierLimit.Measure.TOKENS: cap + 1, TierLimit.Measure.OUTPUT_TOKENS: cap}
+    limits = tier.limits.filter(measure__in=least)
+    return [str(limit) for limit in limits if limit.limit < least[TierLimit.Measure(limit.measure)]]
 
 
 def further_limits(tier: Tier) -> list[str]:

@@ -1,5 +1,7 @@
 """What can be done with budgets."""
 
+from django.db import transaction
+
 from billing.models import Budget, BudgetOverride
 from compliance import rows
 from compliance.contracts import Actor
@@ -9,7 +11,7 @@ def add(*, budget: Budget, by: Actor) -> Budget:
     """Adds a budget. It counts from now on.
 
     Raises:
-        ValidationError: the name is taken, or it names what belongs to another tenant.
+        ValidationError: the name is taken, it names what belongs to another tenant, or a tag that is not declared.
     """
     return rows.create(budget, by=by)
 
@@ -19,8 +21,11 @@ def change(*, budget: Budget, by: Actor) -> Budget:
     return rows.change(budget, by=by)
 
 
+@transaction.atomic
 def remove(*, budget: Budget, by: Actor, reason: str = "") -> None:
-    """Deletes a budget. Its tenant's usage records stay."""
+    """Deletes a budget and its overrides. Its tenant's usage records stay."""
+    for row in budget.overrides.all():
+        remove_override(override=row, by=by, reason=reason)
     rows.delete(budget, by=by, reason=reason)
 
 

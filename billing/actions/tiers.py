@@ -18,12 +18,15 @@ def change(*, tier: Tier, by: Actor) -> Tier:
     return rows.change(tier, by=by)
 
 
+@transaction.atomic
 def remove(*, tier: Tier, by: Actor, reason: str = "") -> None:
-    """Deletes a tier.
+    """Deletes a tier and its limits.
 
     Raises:
         ProtectedError: a tenant has it.
     """
+    for limit in tier.limits.all():
+        remove_limit(limit=limit, by=by, reason=reason)
     rows.delete(tier, by=by, reason=reason)
 
 

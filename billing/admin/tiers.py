@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Count, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from unfold.contrib.filters.admin import RelatedDropdownFilter
@@ -69,6 +69,14 @@ class TierAdmin(GovernedAdmin):
     def get_prepopulated_fields(self, request: HttpRequest, obj: Tier | None = None) -> dict[str, Sequence[str]]:
         return {} if obj else {"slug": ("name",)}
 
+    def response_add(self, request: HttpRequest, obj: Tier, post_url_continue: str | None = None) -> HttpResponse:
+        _warn_of_what_never_fits(request, obj)
+        return super().response_add(request, obj, post_url_continue)
+
+    def response_change(self, request: HttpRequest, obj: Tier) -> HttpResponse:
+        _warn_of_what_never_fits(request, obj)
+        return super().response_change(request, obj)
+
     @column("Tier", header=True, ordering="name")
     def named(self, tier: Tier) -> tuple[str, str]:
         return tier.name, tier.slug
@@ -97,6 +105,15 @@ class TierAdmin(GovernedAdmin):
     def tenants(self, tier: Tier) -> SafeString:
         count = getattr(tier, "tenants_count", 0)
         return link(list_url("billing_subscription", tier__id__exact=tier.pk), count)
+
+
+def _warn_of_what_never_fits(request: HttpRequest, tier: Tier) -> None:
+    if limits := words.never_fits(tier):
+        messages.warning(
+            request,
+            f"A request that names no limit of output counts with {tier.output_tokens_cap:,} tokens of it and is "
+            f"refused by: {', '.join(limits)}.",
+        )
 
 
 @admin.register(Subscription)

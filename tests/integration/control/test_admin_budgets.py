@@ -254,6 +254,14 @@ def test_an_override_is_ended_and_deleted_on_the_budgets_page(client: Client, pe
     assert list(events.values_list("action", flat=True)) == ["budgetoverride.changed", "budgetoverride.deleted"]
 
 
+def test_a_budget_is_deleted_with_its_overrides_each_with_an_event(client: Client, person: User) -> None:
+    budget = a_budget(a_tenant())
+    an_override(budget, dollars="20")
+    assert client.post(page(budget, "delete"), {"post": "yes"}).status_code == 302
+    events = AuditEvent.objects.filter(actor_kind="user", actor_id=str(person.pk)).order_by("id")
+    assert list(events.values_list("action", flat=True)) == ["budgetoverride.deleted", "budget.deleted"]
+
+
 def test_of_overlapping_overrides_the_one_that_began_last_holds() -> None:
     budget, now = a_budget(a_tenant(), dollars="10"), timezone.now()
     an_override(budget, dollars="30", starts_at=now - timedelta(hours=1))
@@ -354,7 +362,7 @@ def test_the_use_of_many_is_that_of_the_fullest(client: Client) -> None:
     a_meter(other, of="eu_a", used=2)
     use = use_of(budget)
     assert (use.percent, use.apart) == (90, "The fullest of 2 end users")
-    assert use_of(other).apart == "The fullest of 1 end users"
+    assert use_of(other).apart == "The first of the end users counted"
     assert "The fullest of 2 end users" in text_of(client, LIST)
 
 

@@ -115,6 +115,34 @@ def test_the_list_shows_limits_in_words(client: Client) -> None:
     assert "The tenant as a whole: 1,000,000 input tokens per day" in shown
 
 
+@pytest.mark.parametrize(
+    ("measure", "limit", "warned"),
+    [
+        pytest.param("output_tokens", 999, True, id="less output than one request may have"),
+        pytest.param("output_tokens", 1000, False, id="the output of one request"),
+        pytest.param("tokens", 1000, True, id="no room for a prompt"),
+        pytest.param("input_tokens", 10, False, id="input"),
+        pytest.param("requests", 1, False, id="requests"),
+    ],
+)
+def test_a_limit_that_requests_exceed_by_themselves_is_warned_of(
+    measure: str, limit: int, warned: bool, client: Client
+) -> None:
+    tier = a_tier(output_tokens_cap=1000)
+    submit(client, tier, {"scope": "key", "measure": measure, "per": "minute", "limit": limit})
+    assert tier.limits.count() == 1
+    shown = client.get("/admin/billing/tier/").content.decode()
+    assert ("counts with 1,000 tokens of it and is refused by" in shown) is warned
+
+
+def test_a_tier_is_deleted_with_its_limits_each_with_an_event(client: Client, person: User) -> None:
+    tier = a_tier()
+    a_limit(tier)
+    assert client.post(f"/admin/billing/tier/{tier.pk}/delete/", {"post": "yes"}).status_code == 302
+    events = AuditEvent.objects.filter(actor_kind="user", actor_id=str(person.pk)).order_by("id")
+    assert list(events.values_list("action", flat=True)) == ["tierlimit.deleted", "tier.deleted"]
+
+
 def test_how_many_are_counted_apart_is_bounded_by_tier(client: Client) -> None:
     tier = a_tier()
     assert submit(client, tier, separate_meters_most=50).status_code == 302
