@@ -72,7 +72,7 @@ def _texts(sent: QueryDict) -> dict[str, str]:
 def _mistaken(request: HttpRequest, sent: QueryDict, error: BadParameter) -> HttpResponse:
     form = reports_form.AskForm(_texts(sent), reports_form.choices(None), error)
     status = 200 if request.method == "POST" else 400
-    return _render(request, {"error": str(error)}, form, status=status)
+    return _render(request, {}, form, status=status)
 
 
 def _render(request: HttpRequest, shown: dict[str, Any], form: Any, *, status: int = 200) -> HttpResponse:
@@ -136,4 +136,4 @@ def _downloads(links: Links) -> list[Way]:
 def _empty_words(asked: Asked) -> str:
     if asked.filters or asked.tenant:
         return "No such requests in these days. Choose a longer span, or remove a filter above."
-    return "No requests in these days. Choose a longer span; what is asked now shows up here within minutes."
+    return "No requests in these days. Choose a longer span; a new request shows up seconds after it ends."

@@ -50,8 +50,6 @@ class AskForm(forms.Form):
     tag = _select("Tag")
     tag_value = _text("Value of the tag")
 
-    field_order = ("span", "from", "to", "split", "tenant")
-
     def __init__(self, params: Mapping[str, str], choices: Mapping[str, Choices], error: BadParameter | None) -> None:
         values = dict(params)
         if values.get("split") == Dimension.TAG and values.get("tag"):
@@ -67,12 +65,10 @@ class AskForm(forms.Form):
     @property
     def span_name(self) -> str:
         """For the script that shows the fields of a custom span."""
-        sent = self.data.get("span", "")
-        return sent if sent in set(SpanName) else str(SpanName.THIS_MONTH)
-
-    @property
-    def always(self) -> list[forms.BoundField]:
-        return [self[name] for name in ("span", "split", "tenant")]
+        has_days = self.data.get("from") or self.data.get("to")
+        fallback = SpanName.CUSTOM if has_days else SpanName.THIS_MONTH
+        sent = self.data.get("span")
+        return sent if sent in set(SpanName) else str(fallback)
 
     @property
     def days(self) -> list[forms.BoundField]:
@@ -85,7 +81,7 @@ class AskForm(forms.Form):
 
     @property
     def is_narrowed(self) -> bool:
-        return any(self.data.get(field.name) for field in self.filters)
+        return any(self.data.get(field.name) or field.errors for field in self.filters)
 
 
 def _offer(field: forms.Field, choices: Choices, *, chosen: str) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 
 from billing import money
 from billing.admin.reports_chart import REST, percent
@@ -86,8 +87,12 @@ def _inside(heading: str) -> str:
 def _row(line: Line, report: Report, links: Links, colours: Mapping[str, int]) -> Row:
     width = percent(line.cost_nano, report.total.cost_nano)
     series = None if links.asked.by is Dimension.DAY else colours.get(line.key, REST)
-    label = line.label or line.key or NONE
+    label = _day(line.key) if links.asked.by is Dimension.DAY else line.label or line.key or NONE
     return Row(label, links.of_line(line.key), figures(line), _share(line, report.total), width, series)
+
+
+def _day(key: str) -> str:
+    return f"{date.fromisoformat(key):%a %-d %b %Y}"
 
 
 def figures(sums: Sums) -> Figures:
