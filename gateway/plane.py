@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
+from django.conf import settings
 
 from gateway import compile
 from gateway.bridge import Bridge
+from gateway.failed_keys import FailedKeys
 from gateway.hammering import Hammering
 from gateway.ledger import Ledger
 from gateway.metrics import Metrics
@@ -33,6 +35,7 @@ class Plane:
     bridge: Bridge
     watch: PolicyWatch
     status_of: Callable[[BaseException], int]
+    failed_keys: FailedKeys
     hammering: Hammering = field(default_factory=Hammering)
     metrics: Metrics = field(default_factory=Metrics)
     in_flight: int = 0
@@ -63,6 +66,7 @@ class Plane:
             bridge=bridge,
             watch=PolicyWatch(snapshots, main, listen=listen),
             status_of=status_of,
+            failed_keys=FailedKeys(settings.FAILED_KEYS_PER_MINUTE),
         )
 
     def start(self) -> None:

@@ -89,11 +89,12 @@ class DataPlane(ASGIHandler):
             await _send_whole(send, await self._answer(scope, front), request_id)
             return
         front.token = _check_front(headers, plane)
-        front.principal = await recognise(front.token, plane)
+        front.principal = await recognise(front.token, plane, address=front.address)
         front.body = await _read_body(receive)
         spent = plane.hammering.spent(front.principal)
         if spent is not None and scope["path"] in _LIMITED and front.principal.may_come_from(front.address):
-            await _send_whole(send, hammered.answer(spent, front), request_id)
+            answer = hammered.answer(spent, front)
+            await _send_raw(send, answer.status, answer.headers, answer.body, request_id)
             return
         async with _Listening(receive):
             response = await self._answer(scope, front)
@@ -192,17 +193,24 @@ def _address(scope: Scope, headers: Headers) -> str:
     return client_address(str(peer), headers.get(b"x-forwarded-for", b"").decode("latin-1"), _TRUSTED)
 
 
-def _start(response: HttpResponseBase, request_id: str) -> Message:
-    headers = [(name.lower().encode("ascii"), value.encode("latin-1")) for name, value in response.items()]
-    for name in (b"x-request-id", b"request-id", b"x-portcullis-decision"):
-        headers.append((name, request_id.encode()))
-    return {"type": "http.response.start", "status": response.status_code, "headers": headers}
+def _start(status: int, headers: list[tuple[bytes, bytes]], request_id: str) -> Message:
+    own = request_id.encode()
+    ids = ((b"x-request-id", own), (b"request-id", own), (b"x-portcullis-decision", own))
+    return {"type": "http.response.start", "status": status, "headers": [*headers, *ids]}
+
+
+def _headers(response: HttpResponseBase) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode("ascii"), value.encode("latin-1")) for name, value in response.items()]
 
 
 async def _send_whole(send: Send, response: HttpResponseBase, request_id: str) -> None:
     body: bytes = response.content  # type: ignore[attr-defined]
-    response["Content-Length"] = str(len(body))
-    await send(_start(response, request_id))
+    await _send_raw(send, response.status_code, _headers(response), body, request_id)
+
+
+async def _send_raw(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes, request_id: str) -> None:
+    headers.append((b"content-length", str(len(body)).encode()))
+    await send(_start(status, headers, request_id))
     await send({"type": "http.response.body", "body": body})
 
 
@@ -211,7 +219,7 @@ async def _send_stream(send: Send, response: EventStream, front: Front) -> None:
     try:
         async with asyncio.timeout(response.within_s), aclosing(response.events()) as events:
             event: bytes | None = await anext(events)  # before anything can go wrong: only what has begun can be ended
-            await send(_start(response, front.request_id))
+            await send(_start(response.status_code, _headers(response), front.request_id))
             while event is not None:
                 await send({"type": "http.response.body", "body": event, "more_body": True})
                 event = await anext(events, None)

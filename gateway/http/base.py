@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 
 from accounts import tokens
 from accounts.tokens import Token
-from gateway.errors import InvalidKey, NotAllowed, Refusal, WrongMethod
+from gateway.errors import InvalidKey, NotAllowed, RateLimited, Refusal, WrongMethod
 from gateway.http.problems import problem_of
 from gateway.plane import Plane
 from gateway.principal import Principal
@@ -44,13 +44,29 @@ def principal_of(request: Request) -> Principal:
     return cast(Principal, request.user)
 
 
-async def recognise(token: Token, plane: Plane) -> Principal:
+async def recognise(token: Token, plane: Plane, *, address: str) -> Principal:
     """The principal whose key `token` is.
 
     Raises:
         InvalidKey: unknown, wrong, suspended, revoked or expired: one answer, after the same work.
+        RateLimited: too many wrong keys came from the network of `address`, and this one is not known to be right.
         Unavailable: policy cannot be read, or not be confirmed.
     """
+    wait_ms = plane.failed_keys.wait_ms(address)
+    if wait_ms and not plane.failed_keys.was_right(token.public_id):
+        raise _too_many_wrong(wait_ms)
+    try:
+        principal = await _found(token, plane)
+    except InvalidKey:
+        plane.failed_keys.count(address)
+        if wait_ms:
+            raise _too_many_wrong(wait_ms) from None
+        raise
+    plane.failed_keys.remember_right(token.public_id)
+    return principal
+
+
+async def _found(token: Token, plane: Plane) -> Principal:
     principal = await plane.snapshots.principal(token.public_id)
     peppers = settings.KEY_PEPPERS
     stored, version = (principal.digest, principal.pepper_version) if principal else (b"", max(peppers))
@@ -58,6 +74,12 @@ async def recognise(token: Token, plane: Plane) -> Principal:
     if principal is None or not right or not principal.usable or token.environment != principal.environment:
         raise InvalidKey
     return principal
+
+
+def _too_many_wrong(wait_ms: int) -> RateLimited:
+    return RateLimited(
+        f"Too many wrong API keys came from your network. Retry in {wait_ms / 1000:.3f} s.", wait_ms=wait_ms
+    )
 
 
 class KeyAuthentication(BaseAuthentication):

@@ -1,0 +1,32 @@
+"""Runs stories in a world of their own."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import pytest
+
+from tests import factories
+from tests.integration.data.world import World, a_world
+from tests.system.processes import free_port
+
+T = TypeVar("T")
+
+
+@pytest.fixture
+def story(databases: None) -> Callable[[Callable[[World], Awaitable[T]]], T]:
+    """Runs a coroutine function with a world of its own."""
+    port = free_port()
+    impatient = factories.a_provider(f"http://127.0.0.1:{port}/v1", connect_timeout_ms=500, total_timeout_ms=1500)
+    model = factories.a_model(impatient)
+    tenant = factories.a_tenant()
+    _, secret = factories.a_key(tenant=tenant)
+
+    def run(tell: Callable[[World], Awaitable[T]]) -> T:
+        async def told() -> T:
+            async with a_world(tenant, secret, port, model.name) as world:
+                return await tell(world)
+
+        return asyncio.run(told())
+
+    return run
