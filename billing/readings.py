@@ -13,7 +13,7 @@ from django.db import connections
 
 from accounts.models import ApiKey, Application
 from billing import meters
-from billing.charging import SEPARATE
+from billing.charging import NOBODY, SEPARATE
 from billing.contracts import SECOND_NS
 from billing.models import Budget, BudgetOverride, Subscription, TierLimit
 
@@ -70,11 +70,11 @@ class BudgetNow:
     limit_nano: int
     start: datetime
     end: datetime
+    whose: str = ""
 
     @property
     def label(self) -> str:
-        value = self.meter.partition(SEPARATE)[2]
-        return f"{self.budget.name}, {self.budget.get_each_display()}: {value}" if value else self.budget.name
+        return f"{self.budget.name}, {self.whose}" if self.whose else self.budget.name
 
     def reading(self, *, value: int, base: int, **facts: Any) -> Reading:
         return Reading(
@@ -113,11 +113,20 @@ def of_budgets(budgets: Sequence[Budget], *, least: int, at: datetime) -> list[B
         floors = [limits[budget.pk] * least // 100 for budget in part]
         names = [budget.meter_name for budget in part]
         rows = _rows(BUDGET_METERS, [budget.tenant_id for budget in part], names, floors, at, at)
-        for ord, meter, used, start, end in rows:
-            budget = part[ord - 1]
-            limit = limits[budget.pk]
-            found.append(BudgetNow(budget=budget, meter=meter, used_nano=used, limit_nano=limit, start=start, end=end))
-    return found
+        found += [(part[ord - 1], *row) for ord, *row in rows]
+    whose = _whose([(budget, meter) for budget, meter, *_ in found])
+    return [
+        BudgetNow(
+            budget=budget,
+            meter=meter,
+            used_nano=used,
+            limit_nano=limits[budget.pk],
+            start=start,
+            end=end,
+            whose=whose.get(meter, ""),
+        )
+        for budget, meter, used, start, end in found
+    ]
 
 
 def of_rates(tenants: Iterable[int], *, at: datetime) -> list[Reading]:
@@ -144,6 +153,36 @@ def of_rates(tenants: Iterable[int], *, at: datetime) -> list[Reading]:
                 )
             )
     return readings
+
+
+def _whose(meters: Sequence[tuple[Budget, str]]) -> dict[str, str]:
+    """What separate meters are of, by their names. Of models and values of tags those carry only a hash."""
+    separate = [(budget, meter, meter.partition(SEPARATE)[2]) for budget, meter in meters if SEPARATE in meter]
+    ids = {each: {value for budget, _, value in separate if budget.each == each and value} for each in Budget.Each}
+    names = {
+        Budget.Each.APPLICATION: _names_of(Application, ids[Budget.Each.APPLICATION]),
+        Budget.Each.API_KEY: _names_of(ApiKey, ids[Budget.Each.API_KEY]),
+    }
+    return {
+        meter: _of_one(budget, names.get(Budget.Each(budget.each), {}).get(value, value))
+        for budget, meter, value in separate
+        if budget.each
+    }
+
+
+def _names_of(model: type[Application | ApiKey], ids: set[str]) -> dict[str, str]:
+    numbers = [int(value) for value in ids if value.isdecimal()]
+    rows = model._default_manager.filter(pk__in=numbers).values_list("pk", "name") if numbers else ()
+    return {str(pk): name for pk, name in rows}
+
+
+def _of_one(budget: Budget, value: str) -> str:
+    if not value:
+        return "all beyond what the tier counts apart"
+    if value == NOBODY:
+        return "requests that name no end user"
+    noun = budget.tag if budget.each == Budget.Each.TAG else budget.each.replace("api_key", "key").replace("_", " ")
+    return f"{noun} {value}"
 
 
 def _limits(budgets: Sequence[Budget], *, at: datetime) -> dict[int, int]:

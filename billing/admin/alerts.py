@@ -1,7 +1,7 @@
 """Alert rules, and the log of what they told."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -42,7 +42,7 @@ class AlertRuleAdmin(DollarFields, GovernedAdmin):
     search_fields = ("name", "tenant__slug", "tenant__name")
     search_help_text = "Name or tenant"
     autocomplete_fields = ("tenant",)
-    add_fieldsets = (
+    fieldsets: ClassVar[Any] = (
         (None, {"fields": ("tenant", "name", "kind")}),
         ("When", {"fields": ("levels", "amount_nano")}),
         (
@@ -54,7 +54,6 @@ class AlertRuleAdmin(DollarFields, GovernedAdmin):
         ),
         ("State", {"fields": ("active", "muted_until")}),
     )
-    fieldsets = add_fieldsets
 
     def get_readonly_fields(self, request: HttpRequest, obj: AlertRule | None = None) -> tuple[str, ...]:
         return ("tenant", "kind") if obj else ()

@@ -2,7 +2,6 @@
 
 import uuid
 from datetime import datetime
-from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
@@ -37,14 +36,6 @@ WITH_LEVELS = {
 }
 """The kinds whose rules say at how many per cent, with the usual levels."""
 WITH_AMOUNT = (AlertKind.DAILY, AlertKind.WEEKLY)
-
-
-class AlertRuleQuerySet(models.QuerySet["AlertRule"]):
-    def for_tenants(self) -> "AlertRuleQuerySet":
-        return self.filter(tenant__isnull=False)
-
-    def platform_wide(self) -> "AlertRuleQuerySet":
-        return self.filter(tenant__isnull=True)
 
 
 class AlertRule(models.Model):
@@ -88,8 +79,6 @@ class AlertRule(models.Model):
         null=True, blank=True, help_text="Until then alerts are logged, and nobody is told."
     )
     created_at = models.DateTimeField(auto_now_add=True)
-
-    objects: ClassVar[models.Manager["AlertRule"]] = AlertRuleQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         verbose_name = "alert rule"

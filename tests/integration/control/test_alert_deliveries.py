@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.core import mail
 from django.core.exceptions import ValidationError
+from django.core.mail import EmailMultiAlternatives
 from django.utils import timezone
 from standardwebhooks import Webhook
 
@@ -15,6 +16,7 @@ from accounts.models import Tenant
 from billing.actions import alert_deliveries, alerts, webhooks
 from billing.errors import EndpointNotActive
 from billing.models import Alert, AlertDelivery, AlertRule, WebhookEndpoint, WebhookSecret
+from billing.webhook_calls import Answer
 from compliance.models import AuditEvent
 from tests.factories import THE_SYSTEM, a_budget, a_tenant
 from tests.factories.alerts import an_alert_rule, an_endpoint, metered
@@ -91,6 +93,7 @@ def test_one_mail_says_all_that_an_address_is_told(acme: Tenant) -> None:
     (sent,) = mail.outbox
     assert sent.subject == "2 tenants: 3 alerts"
     assert str(sent.body).count("has used") == 3
+    assert isinstance(sent, EmailMultiAlternatives)
     (html, kind) = sent.alternatives[0]
     assert (str(html).count("has used"), kind) == (3, "text/html")
 
@@ -100,6 +103,7 @@ def test_names_are_escaped_in_html_and_plain_in_text(acme: Tenant) -> None:
     cross(acme, name="<b>R&D</b>")
     alert_deliveries.deliver()
     (sent,) = mail.outbox
+    assert isinstance(sent, EmailMultiAlternatives)
     assert "<b>R&D</b> has used" in str(sent.body)
     assert "&lt;b&gt;R&amp;D&lt;/b&gt; has used" in str(sent.alternatives[0][0])
 
@@ -336,7 +340,6 @@ def test_an_attempt_that_was_overtaken_writes_nothing(acme: Tenant, endpoint: We
     slow = next(each for each in alert_deliveries._lease(at) if each.endpoint)
     alert_deliveries.deliver(at=at + alert_deliveries.LEASE)
     assert told(endpoint).status == DELIVERED
-    failure = alert_deliveries.Answer(error="cannot connect")
-    alert_deliveries._conclude(slow, failure, at=at + timedelta(hours=1))
+    alert_deliveries._conclude(slow, Answer(error="cannot connect"), at=at + timedelta(hours=1))
     endpoint.refresh_from_db()
     assert (told(endpoint).status, endpoint.failing_since) == (DELIVERED, None)

@@ -134,6 +134,28 @@ def test_each_end_user_is_told_of_apart() -> None:
     assert alerts.look_at_meters(at=NOON) == 1
 
 
+@pytest.mark.parametrize(
+    ("fields", "of", "label"),
+    [
+        pytest.param({"each": "end_user"}, "#eu_a", "B, end user eu_a", id="end user"),
+        pytest.param({"each": "end_user"}, "#-", "B, requests that name no end user", id="no end user"),
+        pytest.param({"each": "environment"}, "#production", "B, environment production", id="environment"),
+        pytest.param({"each": "application"}, "#{app}", "B, application {name}", id="application"),
+        pytest.param({"each": "api_key"}, "#{key}", "B, key test", id="key"),
+        pytest.param({"each": "api_key"}, "#", "B, all beyond what the tier counts apart", id="all others"),
+        pytest.param({"each": ""}, "", "B", id="one for all"),
+    ],
+)
+def test_an_alert_names_whose_limit_it_is(fields: dict[str, str], of: str, label: str) -> None:
+    tenant = a_tenant()
+    key, _ = a_key(tenant=tenant)
+    budget = a_budget(tenant, dollars="10", name="B", **fields)
+    an_alert_rule(tenant=tenant, levels=[100])
+    use(budget, 10, of=of.format(app=key.application_id, key=key.pk))
+    alerts.look_at_meters(at=NOON)
+    assert Alert.objects.get(tenant=tenant).label == label.format(name=key.application.name)
+
+
 def test_meters_of_other_budgets_and_periods_are_not_mixed_up() -> None:
     """`budget/1/month` is how `budget/1/monthly` begins, and `budget/1` how `budget/12` does."""
     tenant = a_tenant()

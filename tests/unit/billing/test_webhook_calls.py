@@ -219,7 +219,10 @@ def test_a_port_that_nobody_listens_on(receiver: Receiver) -> None:
 
 
 def test_an_answer_that_is_no_http(receiver: Receiver) -> None:
-    receiver.behave = lambda handler: handler.wfile.write(b"SSH-2.0-OpenSSH\r\n") and None
+    def greet(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(b"SSH-2.0-OpenSSH\r\n")
+
+    receiver.behave = greet
     answer = post(receiver.url)
     assert answer.status is None
     assert "OpenSSH" not in answer.error
