@@ -20,21 +20,19 @@ RETRY_S = 0.25
 log = structlog.get_logger("gateway.ledger")
 
 Params = Mapping[str, Any]
+Cursor = psycopg.AsyncCursor[Any]
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
 
 class Caller(Generic[Item, Answer]):
-    """One dedicated connection and the function that is called over it."""
+    """One dedicated connection and the function that is called over it, with a cursor that is used again and again."""
 
-    def __init__(
-        self,
-        params: Params,
-        call: Callable[[psycopg.AsyncConnection[Any], list[Item]], Awaitable[list[Answer]]],
-    ) -> None:
+    def __init__(self, params: Params, call: Callable[[Cursor, list[Item]], Awaitable[list[Answer]]]) -> None:
         self._params = params
         self._call = call
         self._connection: psycopg.AsyncConnection[Any] | None = None
+        self._cursor: Cursor | None = None
 
     async def __call__(self, items: list[Item]) -> list[Answer]:
         try:
@@ -47,26 +45,37 @@ class Caller(Generic[Item, Answer]):
             await self.disconnect()
             raise
 
-    async def _connected(self) -> psycopg.AsyncConnection[Any]:
-        if self._connection is None or self._connection.closed:
+    async def _connected(self) -> Cursor:
+        if self._connection is None or self._connection.closed or self._cursor is None:
             self._connection = await psycopg.AsyncConnection.connect(
                 **self._params, autocommit=True, prepare_threshold=0
             )
-            await self._connection.execute(f"SET statement_timeout = {STATEMENT_TIMEOUT_MS}")
-        return self._connection
+            self._cursor = self._connection.cursor()
+            await self._cursor.execute(f"SET statement_timeout = {STATEMENT_TIMEOUT_MS}")
+        return self._cursor
 
     async def disconnect(self) -> None:
         if self._connection is not None:
             await self._connection.close()
-            self._connection = None
+            self._connection = self._cursor = None
 
 
 class Batcher(Generic[Item, Answer]):
-    """Collects items while a batch is under way. With `keep`, items whose batch failed are tried again."""
+    """Collects items while a batch is under way. With `keep`, items whose batch failed are tried again.
 
-    def __init__(self, call: Caller[Item, Answer], *, keep: bool) -> None:
+    `unwanted` is told of items whose caller was cancelled meanwhile, with the answer, or None where there is none.
+    """
+
+    def __init__(
+        self,
+        call: Caller[Item, Answer],
+        *,
+        keep: bool,
+        unwanted: Callable[[Item, Answer | None], None] = lambda item, answer: None,
+    ) -> None:
         self._call = call
         self._keep = keep
+        self._unwanted = unwanted
         self._waiting: list[tuple[Item, asyncio.Future[Answer]]] = []
         self._arrived = asyncio.Event()
         self._idle = asyncio.Event()
@@ -119,8 +128,10 @@ class Batcher(Generic[Item, Answer]):
         except Exception as error:  # the items' own fault; whatever it is, the next batch must go on
             await self._unacceptable(batch, error)
         else:
-            for (_, future), answer in zip(batch, answers, strict=True):
-                if not future.done():
+            for (item, future), answer in zip(batch, answers, strict=True):
+                if future.cancelled():
+                    self._unwanted(item, answer)
+                elif not future.done():
                     future.set_result(answer)
 
     async def _unreachable(self, batch: "list[tuple[Item, asyncio.Future[Answer]]]", error: Exception) -> None:
@@ -129,20 +140,21 @@ class Batcher(Generic[Item, Answer]):
             self._waiting = batch + self._waiting
             await asyncio.sleep(RETRY_S)
         else:
-            _fail(batch, psycopg.OperationalError(str(error)))
+            self._fail(batch, psycopg.OperationalError(str(error)))
 
     async def _unacceptable(self, batch: "list[tuple[Item, asyncio.Future[Answer]]]", error: Exception) -> None:
         """One item that the ledger does not take must not take the others with it: each goes alone."""
         if len(batch) == 1:
             log.error("ledger refused an item", error=type(error).__name__)
-            _fail(batch, error)
+            self._fail(batch, error)
             return
         for entry in batch:
             await self._deliver([entry])
 
-
-def _fail(batch: "list[tuple[Any, asyncio.Future[Any]]]", error: Exception) -> None:
-    for _, future in batch:
-        if not future.done():
-            future.set_exception(error)
-            future.exception()  # seen: not every caller waits for its settlement
+    def _fail(self, batch: "list[tuple[Item, asyncio.Future[Answer]]]", error: Exception) -> None:
+        for item, future in batch:
+            if future.cancelled():
+                self._unwanted(item, None)
+            elif not future.done():
+                future.set_exception(error)
+                future.exception()  # seen: not every caller waits for its settlement

@@ -7,15 +7,15 @@ a quiet gateway answers at once, and a busy one writes each meter once per batch
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
 import msgspec
 import psycopg
+from msgspec import Struct
 
 from billing.contracts import MeterSet, MeterSpec
-from gateway.batches import STATEMENT_TIMEOUT_MS, Batcher, Caller, Params
+from gateway.batches import STATEMENT_TIMEOUT_MS, Batcher, Caller, Cursor, Params
 from gateway.errors import Unavailable
 
 COMPOSITIONS_KEPT = 256
@@ -23,8 +23,7 @@ LATEST_ADMISSION_S = STATEMENT_TIMEOUT_MS / 1000 + 0.5
 _NOTHING = {"input_tokens": 0, "output_tokens": 0}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Admission:
+class Admission(Struct, frozen=True, kw_only=True):
     """A request that asks to be admitted. `context` becomes the usage record if this process never settles."""
 
     request_id: str
@@ -37,8 +36,7 @@ class Admission:
     meters: MeterSet
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """The answer to an admission: admitted, or refused by a meter; and how all of its meters stand.
 
     `wait_ms`: after how long it would be admitted; -1: never. `remaining` and `resets_ms` are parallel to the specs of
@@ -53,8 +51,7 @@ class Standing:
     no_room_for: MeterSpec | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Extension:
+class Extension(Struct, frozen=True, kw_only=True):
     """A request that goes on, and may cost more than was held: `budgets` are those that may refuse it."""
 
     request_id: str
@@ -63,8 +60,7 @@ class Extension:
     budgets: Sequence[MeterSpec]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settlement:
+class Settlement(Struct, frozen=True, kw_only=True):
     """What an admitted request really cost and used, and its usage record."""
 
     request_id: str
@@ -78,7 +74,7 @@ class Ledger:
     """Admits, extends, settles and notes refusals. `start` it in the event loop that uses it, and `close` it last."""
 
     def __init__(self, connection_params: Params) -> None:
-        self._admissions = Batcher(Caller(connection_params, _Admitter()), keep=False)
+        self._admissions = Batcher(Caller(connection_params, _Admitter()), keep=False, unwanted=self._give_back)
         self._extensions = Batcher(Caller(connection_params, _extend), keep=False)
         self._settlements = Batcher(Caller(connection_params, _settle), keep=True)
         self._notes = Batcher(Caller(connection_params, _note), keep=True)
@@ -107,12 +103,8 @@ class Ledger:
         Raises:
             Unavailable: the ledger did not answer; if it did admit, that is taken back.
         """
-        future = self._admissions.submit(admission)
         try:
-            return await asyncio.shield(future)
-        except asyncio.CancelledError:
-            future.add_done_callback(lambda done: self._give_back(admission, done))
-            raise
+            return await self._admissions.submit(admission)
         except psycopg.Error as error:
             self._abandon(admission, outcome="failed", code="service_unavailable", status=503)
             raise Unavailable("The gateway cannot reach its ledger right now. Retry in a moment.") from error
@@ -144,8 +136,9 @@ class Ledger:
         except psycopg.Error as error:
             raise Unavailable("The gateway cannot reach its ledger right now. Retry in a moment.") from error
 
-    def _give_back(self, admission: Admission, done: "asyncio.Future[Standing]") -> None:
-        if done.exception() is not None or done.result().refused_by is None:
+    def _give_back(self, admission: Admission, standing: Standing | None) -> None:
+        """Nobody waits for this answer any more. None: there is no telling what it was."""
+        if standing is None or (standing.refused_by is None and standing.no_room_for is None):
             self._abandon(admission, outcome="client_left", code="", status=499)
 
     def _abandon(self, admission: Admission, **ended: Any) -> None:
@@ -219,7 +212,7 @@ class _Admitter:
     def __init__(self) -> None:
         self._compositions: OrderedDict[_Sets, _Composition] = OrderedDict()
 
-    async def __call__(self, connection: psycopg.AsyncConnection[Any], admissions: list[Admission]) -> list[Standing]:
+    async def __call__(self, cursor: Cursor, admissions: list[Admission]) -> list[Standing]:
         numbers: dict[MeterSet, int] = {}
         for admission in admissions:
             numbers.setdefault(admission.meters, len(numbers) + 1)
@@ -235,7 +228,7 @@ class _Admitter:
             _numbers(admission.lease_s for admission in admissions),
             _encode([admission.context for admission in admissions]).decode(),
         )
-        cursor = await connection.execute(_ADMIT, params)
+        await cursor.execute(_ADMIT, params)
         row = await cursor.fetchone()
         assert row is not None
         verdicts, waits_ms, remaining, resets_ms = row
@@ -276,9 +269,9 @@ def _own(meters: MeterSet, spec: MeterSpec) -> MeterSpec:
     return next(own for own in meters.specs if (own.tenant_id, own.name) == (spec.tenant_id, spec.name))
 
 
-async def _extend(connection: psycopg.AsyncConnection[Any], extensions: list[Extension]) -> list[bool]:
+async def _extend(cursor: Cursor, extensions: list[Extension]) -> list[bool]:
     budgets = [(number, budget) for number, extension in enumerate(extensions, 1) for budget in extension.budgets]
-    cursor = await connection.execute(
+    await cursor.execute(
         _EXTEND,
         (
             _array([extension.request_id for extension in extensions]),
@@ -295,8 +288,8 @@ async def _extend(connection: psycopg.AsyncConnection[Any], extensions: list[Ext
     return granted
 
 
-async def _settle(connection: psycopg.AsyncConnection[Any], settlements: list[Settlement]) -> list[bool]:
-    cursor = await connection.execute(
+async def _settle(cursor: Cursor, settlements: list[Settlement]) -> list[bool]:
+    await cursor.execute(
         _SETTLE,
         (
             _array([settlement.request_id for settlement in settlements]),
@@ -311,13 +304,13 @@ async def _settle(connection: psycopg.AsyncConnection[Any], settlements: list[Se
     return [settlement.request_id in settled for settlement in settlements]
 
 
-async def _note(connection: psycopg.AsyncConnection[Any], records: list[Mapping[str, Any]]) -> list[None]:
-    await connection.execute(_NOTE, [_encode(records).decode()])
+async def _note(cursor: Cursor, records: list[Mapping[str, Any]]) -> list[None]:
+    await cursor.execute(_NOTE, [_encode(records).decode()])
     return [None] * len(records)
 
 
-async def _ping(connection: psycopg.AsyncConnection[Any], pings: list[None]) -> list[None]:
-    await connection.execute("SELECT 1")
+async def _ping(cursor: Cursor, pings: list[None]) -> list[None]:
+    await cursor.execute("SELECT 1")
     return pings
 
 

@@ -1,7 +1,8 @@
 """Headers of answers: how the key stands with its limits, in OpenAI's names and durations, and the gateway's own."""
 
 import time
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from billing import money
 from billing.contracts import TOKEN_KINDS, MeterKind

@@ -6,7 +6,7 @@
 -- has let go of the hold, and has nothing to say any more.
 CREATE FUNCTION extend(
     r_ids uuid[], r_costs_nano bigint[], r_output bigint[], x_requests integer[], x_names text[], x_limits bigint[]
-) RETURNS boolean[] LANGUAGE plpgsql AS $$
+) RETURNS boolean[] LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
     granted boolean[] := array_fill(false, ARRAY[cardinality(r_ids)]);
     h       hold;

@@ -2,7 +2,7 @@
 -- to what was really taken, leases end, and the usage records go to the outbox. All arrays are parallel.
 CREATE FUNCTION settle_claimed(
     claimed hold[], costs_nano bigint[], inputs bigint[], outputs bigint[], records jsonb
-) RETURNS void LANGUAGE plpgsql AS $$
+) RETURNS void LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
     at_ns bigint;
 BEGIN
@@ -55,7 +55,7 @@ END $$;
 -- Settles requests at what they really cost. A hold is settled once: of a repeated call nothing counts twice.
 -- Returns the ids that this call settled; the others had been settled, or swept, before.
 CREATE FUNCTION settle(s_ids uuid[], s_costs_nano bigint[], s_input bigint[], s_output bigint[], s_records jsonb)
-RETURNS uuid[] LANGUAGE plpgsql AS $$
+RETURNS uuid[] LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
     claimed hold[];
     costs   bigint[];
@@ -81,7 +81,7 @@ END $$;
 
 -- Charges holds whose process never came back, at what was held: nothing that was sent goes uncounted.
 -- At most `most` at a time; returns how many. Two sweeps at once share the work.
-CREATE FUNCTION sweep(most integer) RETURNS integer LANGUAGE plpgsql AS $$
+CREATE FUNCTION sweep(most integer) RETURNS integer LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
     claimed hold[];
     costs   bigint[];
