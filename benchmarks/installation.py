@@ -37,16 +37,23 @@ class Server:
 class Installation:
     """What is measured, and what measures need to know of it. `upstreams` are ports by model."""
 
-    gateway: Server
+    gateways: tuple[Server, ...]
     forwarder: Server
     postgres_pid: int
     postgres_settings: dict[str, str]
+    socket_dir: str
     upstreams: dict[str, int]
+    upstream_pids: tuple[int, ...]
+
+    @property
+    def gateway(self) -> Server:
+        """The only one, or the first."""
+        return self.gateways[0]
 
 
 @contextmanager
-def running(var_dir: Path, *, step: Step) -> Iterator[Installation]:
-    """Starts everything, and stops it whatever happens."""
+def running(var_dir: Path, *, step: Step, gateways: int = 1, with_worker: bool = False) -> Iterator[Installation]:
+    """Starts everything, so many gateways, and the worker only where it is asked for; stops it whatever happens."""
     django.setup()
     data_dir = Path(settings.DATABASES["default"]["EMBEDDED"])
     owner: Supervisor | None = None
@@ -61,14 +68,17 @@ def running(var_dir: Path, *, step: Step) -> Iterator[Installation]:
         environment = {**supervisor.database_environment(socket_dir), forwarder.UPSTREAMS: routes}
         owner = Supervisor(log_dir=var_dir / "log", environment=environment)
         step("Starting the upstreams, the forwarder and the gateway")
-        for model, port in ports.items():
-            _start_upstream(owner, model, port)
+        upstream_pids = tuple(_start_upstream(owner, model, port) for model, port in ports.items())
+        if with_worker:
+            owner.start(programs.worker())
         yield Installation(
             forwarder=_start_forwarder(owner),
-            gateway=_start_gateway(owner, key),
+            gateways=tuple(_start_gateway(owner, key, number) for number in range(1, gateways + 1)),
             postgres_pid=int((data_dir / "postmaster.pid").read_text().split()[0]),
             postgres_settings=_postgres_settings(socket_dir),
+            socket_dir=socket_dir,
             upstreams=ports,
+            upstream_pids=upstream_pids,
         )
     finally:
         step("Stopping everything")
@@ -101,18 +111,20 @@ def _seed(ports: dict[str, int]) -> str:
     return factories.a_key(tenant=tenant)[1]
 
 
-def _start_upstream(owner: Supervisor, model: str, port: int) -> None:
+def _start_upstream(owner: Supervisor, model: str, port: int) -> int:
     program = programs.sandbox(port)
     extra = ("--fast",) if model == FAST else ()
-    _start(owner, replace(program, name=f"upstream-{model}", command=(*program.command, *extra)), port=port)
+    named = replace(program, name=f"upstream-{model}", command=(*program.command, *extra))
+    return _start(owner, named, port=port).process.pid
 
 
-def _start_gateway(owner: Supervisor, key: str) -> Server:
+def _start_gateway(owner: Supervisor, key: str, number: int) -> Server:
     port = supervisor.free_port()
-    running = _start(owner, _served("gateway", port, application="config.asgi:application"), port=port)
+    name = "gateway" if number == 1 else f"gateway-{number}"
+    running = _start(owner, _served(name, port, application="config.asgi:application"), port=port)
     owner.wait_until(lambda: _is_ready(port), timeout_s=READY_WITHIN_S)
     paths = dict.fromkeys((FAST, PACED), "/v1/chat/completions")
-    return Server(name="gateway", port=port, pid=running.process.pid, paths=paths, authorization=key)
+    return Server(name=name, port=port, pid=running.process.pid, paths=paths, authorization=key)
 
 
 def _start_forwarder(owner: Supervisor) -> Server:

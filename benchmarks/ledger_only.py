@@ -40,9 +40,12 @@ class LedgerOnly:
     def connect(self, name: str) -> "psycopg.Connection[tuple[object, ...]]":
         return psycopg.connect(host=self.socket_dir, user="postgres", dbname=name, autocommit=True)
 
+    def connect_ledger(self) -> "psycopg.Connection[tuple[object, ...]]":
+        return self.connect(LEDGER)
+
     def forget(self) -> None:
         """Begins anew, as if nothing had been admitted yet."""
-        with self.connect(LEDGER) as connection:
+        with self.connect_ledger() as connection:
             connection.execute("TRUNCATE meter, hold, usage_outbox")
 
     def postgres_cpu_s(self) -> float:

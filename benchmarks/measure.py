@@ -25,12 +25,12 @@ def scenario(
     installation: Installation, what: Scenario, *, rounds: int, seconds: float, step: Callable[[str], None]
 ) -> Result:
     """Runs `rounds` of each server, in turns."""
-    expected = _expected(installation, what)
+    size = expected(installation, what)
     result = Result(scenario=what, forwarder=[], gateway=[])
     for number in range(rounds):
         step(f"{what.title}: round {number + 1} of {rounds}")
         for server, into in ((installation.forwarder, result.forwarder), (installation.gateway, result.gateway)):
-            into.append(_round(installation, server, _plan(what, server, expected=expected, seconds=seconds)))
+            into.append(_round(installation, server, plan(what, server, expected=size, seconds=seconds)))
     return result
 
 
@@ -41,8 +41,8 @@ def memory(installation: Installation, *, step: Callable[[str], None]) -> Memory
     for what in (WHOLE, OPEN_STREAMS):
         _answer(gateway.port, gateway.paths[what.model], gateway.authorization, _brief(what))
     at_rest = rss_mb(gateway)
-    plan = _plan(OPEN_STREAMS, gateway, expected=0, seconds=0)
-    with _load(msgspec.structs.replace(plan, hold=True)):
+    opened = plan(OPEN_STREAMS, gateway, expected=0, seconds=0)
+    with load(msgspec.structs.replace(opened, hold=True)):
         return Memory(at_rest_mb=at_rest, with_streams_mb=rss_mb(gateway))
 
 
@@ -50,10 +50,10 @@ def rss_mb(server: Server) -> float:
     return processes.largest_rss_bytes(server.pid) / MEGABYTE
 
 
-def _round(installation: Installation, server: Server, plan: Plan) -> Round:
-    with _load(plan) as load:
+def _round(installation: Installation, server: Server, what: Plan) -> Round:
+    with load(what) as generator:
         before = _cpu_s(installation, server)
-        tally = msgspec.json.decode(_say(load, "go"), type=Tally)
+        tally = msgspec.json.decode(say(generator, "go"), type=Tally)
         after = _cpu_s(installation, server)
     units = tally.events
     cpu_us, postgres_us = ((end - begin) * 1e6 / units for begin, end in zip(before, after, strict=True))
@@ -76,7 +76,8 @@ def _cpu_s(installation: Installation, server: Server) -> tuple[float, float]:
         raise BenchmarkFailed(f"the {server.name} or PostgreSQL is gone: {error}") from error
 
 
-def _plan(what: Scenario, server: Server, *, expected: int, seconds: float) -> Plan:
+def plan(what: Scenario, server: Server, *, expected: int, seconds: float) -> Plan:
+    """What a load generator is to do; `expected` is the size of a good answer."""
     return Plan(
         port=server.port,
         path=server.paths[what.model],
@@ -91,32 +92,32 @@ def _plan(what: Scenario, server: Server, *, expected: int, seconds: float) -> P
 
 
 @contextmanager
-def _load(plan: Plan) -> Iterator["subprocess.Popen[str]"]:
+def load(what: Plan) -> Iterator["subprocess.Popen[str]"]:
     """A load generator that has warmed up."""
     command = [sys.executable, "-m", "benchmarks.load"]
     pipe = subprocess.PIPE
-    load = subprocess.Popen(command, text=True, start_new_session=True, stdin=pipe, stdout=pipe, stderr=pipe)
+    generator = subprocess.Popen(command, text=True, start_new_session=True, stdin=pipe, stdout=pipe, stderr=pipe)
     try:
-        _say(load, msgspec.json.encode(plan).decode())
-        yield load
+        say(generator, msgspec.json.encode(what).decode())
+        yield generator
     finally:
-        load.kill()
-        load.communicate()
+        generator.kill()
+        generator.communicate()
 
 
-def _say(load: "subprocess.Popen[str]", line: str) -> str:
+def say(generator: "subprocess.Popen[str]", line: str) -> str:
     """Writes a line to the load generator, and returns the one that it answers."""
-    assert load.stdin is not None
-    assert load.stdout is not None
-    load.stdin.write(line + "\n")
-    load.stdin.flush()
-    if not (answer := load.stdout.readline()):
-        _, said = load.communicate()
+    assert generator.stdin is not None
+    assert generator.stdout is not None
+    generator.stdin.write(line + "\n")
+    generator.stdin.flush()
+    if not (answer := generator.stdout.readline()):
+        _, said = generator.communicate()
         raise BenchmarkFailed(said.strip() or "the load generator ended without a word")
     return answer
 
 
-def _expected(installation: Installation, what: Scenario) -> int:
+def expected(installation: Installation, what: Scenario) -> int:
     """What the upstream itself answers: bytes of a whole answer, events of a stream."""
     body = _answer(installation.upstreams[what.model], "/v1/chat/completions", "", what.body())
     return body.count(b"data: ") if what.streamed else len(body)

@@ -46,9 +46,10 @@ def _whole(connections: int, *, quick: bool) -> Scenario:
     )
 
 
-def _streams(
+def streams(
     name: str, title: str, *, model: str, connections: int, chunk_ms: int = 0, chunks: int = CHUNKS
 ) -> Scenario:
+    """Streams of so many chunks, at that pace or, without one, all chunks at once."""
     knobs = {"sandbox": {"tokens": chunks, "chunk_ms": chunk_ms}} if chunk_ms else {}
     return Scenario(
         name=name,
@@ -64,8 +65,8 @@ def _streams(
 
 WHOLE = _whole(32, quick=True)
 PACE_MS = 40
-STREAMS = _streams("streams", f"200 streams, a chunk each {PACE_MS} ms", model=PACED, connections=200, chunk_ms=PACE_MS)
-AT_ONCE = _streams("streams-at-once", "200 streams, chunks at once", model=FAST, connections=200)
+STREAMS = streams("streams", f"200 streams, a chunk each {PACE_MS} ms", model=PACED, connections=200, chunk_ms=PACE_MS)
+AT_ONCE = streams("streams-at-once", "200 streams, chunks at once", model=FAST, connections=200)
 ALL = (WHOLE, _whole(1, quick=False), _whole(128, quick=False), STREAMS, AT_ONCE)
 
-OPEN_STREAMS = _streams("open-streams", "300 open streams", model=PACED, connections=300, chunk_ms=100, chunks=600)
+OPEN_STREAMS = streams("open-streams", "300 open streams", model=PACED, connections=300, chunk_ms=100, chunks=600)
