@@ -2,8 +2,8 @@
 
 from celery import shared_task
 
-from billing.actions import adjustments, alert_deliveries, alerts, ledger, retention, usage
-from compliance.contracts import SYSTEM
+from billing.actions import adjustments, alert_deliveries, alerts, ledger, retention, usage, watchdog
+from compliance.contracts import SYSTEM, Actor
 
 
 @shared_task
@@ -14,6 +14,16 @@ def move_usage() -> int:
 @shared_task
 def sweep_holds() -> int:
     return ledger.sweep()
+
+
+@shared_task
+def tidy_meters() -> int:
+    return ledger.tidy()
+
+
+@shared_task
+def watch_ledger() -> int:
+    return watchdog.watch(by=Actor(kind="task", id="watch_ledger"))
 
 
 @shared_task

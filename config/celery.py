@@ -21,6 +21,8 @@ SCHEDULE = {
     "look at what was spent": {"task": "billing.tasks.look_at_spending", "schedule": 60.0},
     "deliver alerts": {"task": "billing.tasks.deliver_alerts", "schedule": 5.0},
     "make adjustments that wait for the ledger": {"task": "billing.tasks.apply_adjustments", "schedule": 15.0},
+    "watch what pins the ledger": {"task": "billing.tasks.watch_ledger", "schedule": 5.0},
+    "delete meters that say nothing any more": {"task": "billing.tasks.tidy_meters", "schedule": crontab(minute=50)},
     "make usage partitions ahead": {"task": "billing.tasks.make_partitions", "schedule": crontab(hour=0, minute=10)},
     "drop old usage records": {"task": "billing.tasks.drop_old_usage", "schedule": crontab(hour=3, minute=20)},
 }

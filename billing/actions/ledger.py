@@ -19,6 +19,15 @@ def sweep() -> int:
     return total
 
 
+def tidy() -> int:
+    """Deletes meters that say nothing any more, as of end users who were not seen for long; returns how many."""
+    total = gone = _forget_slice()
+    while gone == SLICE:
+        gone = _forget_slice()
+        total += gone
+    return total
+
+
 @transaction.atomic
 def open_balance(*, budget: Budget, used_nano: int, by: Actor) -> bool:
     """Begins a budget with what its current period has used before it was counted here.
@@ -45,4 +54,10 @@ def open_balance(*, budget: Budget, used_nano: int, by: Actor) -> bool:
 def _sweep_slice() -> int:
     with connections[LEDGER].cursor() as cursor:
         cursor.execute("SELECT sweep(%s)", [SLICE])
+        return int(cursor.fetchone()[0])
+
+
+def _forget_slice() -> int:
+    with connections[LEDGER].cursor() as cursor:
+        cursor.execute("SELECT forget_meters(%s)", [SLICE])
         return int(cursor.fetchone()[0])
