@@ -64,6 +64,7 @@ def test_who_leaves_before_the_admission_pays_nothing(
         connection.sendall(raw.asking(caller, stream=streamed))
         line.wait_until_held()
         reset(connection)
+    eventually(lambda: any(said.get("tenant") == caller.tenant.slug for said in caller.gateway.log_lines()))  # it knows
     line.release()
     record = ledger.only_usage_of(caller.tenant)
     assert (record["outcome"], record["cost_nano"], sandbox.requests()) == ("client_left", 0, [])

@@ -12,7 +12,7 @@ from gateway.models import Model, Provider
 from tests import factories
 from tests.system import books, crowd, raw
 from tests.system.clients import Caller, a_caller, served
-from tests.system.processes import Gateway, Sandbox, closing_all, free_port
+from tests.system.processes import Gateway, Sandbox, closing_all
 
 pytestmark = pytest.mark.system
 
@@ -64,9 +64,11 @@ def test_an_error_instead_of_an_answer_costs_nothing(caller: Caller, status: int
 
 
 def test_an_upstream_that_cannot_be_reached_costs_nothing(gateway: Gateway) -> None:
-    provider = factories.a_provider(f"http://127.0.0.1:{free_port()}/v1")
-    caller = books.with_budgets(a_caller(gateway, served(gateway, factories.a_model(provider))))
-    assert caller.post().status_code == 503
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # so that nobody else listens there
+        provider = factories.a_provider(f"http://127.0.0.1:{nobody.getsockname()[1]}/v1")
+        caller = books.with_budgets(a_caller(gateway, served(gateway, factories.a_model(provider))))
+        assert caller.post().status_code == 503
     (record,) = books.balanced(caller)
     assert (record["outcome"], record["cost_nano"], record["output_tokens"]) == ("upstream_error", 0, 0)
 
