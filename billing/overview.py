@@ -1,4 +1,4 @@
-"""What the front page shows of usage, read from rollups. Days are days of UTC; those of refusal codes the tenant's own."""
+"""What the front page shows of usage, read from rollups. Days are those of UTC; of refusals, the tenant's own."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
