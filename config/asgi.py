@@ -68,6 +68,7 @@ async def _live(receive: Any, send: Any) -> None:
 async def open_plane() -> Plane:
     """Connects the data plane to its databases, and begins to serve."""
     main, ledger = await asyncio.to_thread(lambda: (libpq_params("default"), libpq_params("ledger")))
+    main["application_name"], ledger["application_name"] = "portcullis gateway policy", "portcullis gateway ledger"
     await asyncio.to_thread(tokenizer, ESTIMATED_WITH)  # or the first request would wait for it
     plane = Plane.make(main=main, ledger=ledger, listen=settings.POLICY_NOTIFICATIONS, status_of=status_of)
     plane.start()

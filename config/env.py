@@ -8,6 +8,7 @@ import base64
 import json
 import os
 import secrets
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +20,15 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 
 VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var"))).resolve()
+
+
+def program() -> str:
+    """What this process is, in a word: `gateway`, `worker`, `pytest`, or a command of `manage.py`."""
+    script = Path(sys.argv[0])
+    name = script.parent.name if script.stem == "__main__" else script.stem
+    if name == "manage" and len(sys.argv) > 1:
+        return sys.argv[1]
+    return {"granian": "gateway", "celery": "worker"}.get(name, name or "python")
 
 
 def integer(name: str, *, default: int, least: int = 0, most: int = 2**62) -> int:

@@ -17,6 +17,7 @@ ALLOWED = frozenset(
         *("tenant", "tenant_id", "key_id", "application_id", "model", "deployment", "scope", "attempt"),
         *("status", "outcome", "code", "latency_ms", "overhead_ms", "first_token_ms"),
         *("input_tokens", "output_tokens", "cost_nano", "estimated", "requests"),
+        *("kind", "name", "database", "application_name", "role", "state", "transactions", "statement"),
         *("count", "seconds", "task", "alias", "error", "exception"),
     }
 )

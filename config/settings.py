@@ -8,7 +8,7 @@ import django_stubs_ext
 import environ
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 
-from config.env import BASE_DIR, VAR_DIR, choice, env, integer, secret, versioned_keys
+from config.env import BASE_DIR, VAR_DIR, choice, env, integer, program, secret, versioned_keys
 
 django_stubs_ext.monkeypatch()
 
@@ -34,6 +34,10 @@ BODY_TIMEOUT_S = integer("BODY_TIMEOUT_S", default=30, least=1)
 MAX_IN_FLIGHT = integer("MAX_IN_FLIGHT", default=2000, least=1)
 FAILED_KEYS_PER_MINUTE = integer("FAILED_KEYS_PER_MINUTE", default=60, most=60_000)
 """Wrong API keys per client network and process; 0: as many as they like."""
+WATCHDOG_END_AFTER_S = integer("WATCHDOG_END_AFTER_S", default=0)
+"""After how long a transaction that pins the ledger is ended; 0: never."""
+WATCHDOG_SPARES = env.list("WATCHDOG_SPARES", default=["pg_dump", "pg_dumpall", "pg_basebackup"])
+"""Roles and application names whose transactions are never ended. Replication never is."""
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 """What `/metrics` asks for as a bearer token; without one it answers private networks only."""
 POLICY_NOTIFICATIONS = env.bool("POLICY_NOTIFICATIONS", default=True)
@@ -119,7 +123,9 @@ def _databases() -> dict[str, dict[str, Any]]:
         databases = {"default": _embedded("portcullis"), "ledger": _embedded("portcullis_ledger")}
     for database in databases.values():
         database["ENGINE"] = "config.postgres"
-        database["OPTIONS"] = {**database.get("OPTIONS", {}), "pool": POOL}
+        # Tells whose a connection is, in pg_stat_activity and to billing/actions/watchdog.py.
+        named = {"application_name": f"portcullis {program()}"}
+        database["OPTIONS"] = {**named, **database.get("OPTIONS", {}), "pool": POOL}
         database["CONN_MAX_AGE"] = 0
         database["CONN_HEALTH_CHECKS"] = True  # or the pool would hand out what a restart of the server has cut
     # Pages show what budgets have used, and must not wait long for a ledger that is down.

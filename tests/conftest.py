@@ -1,7 +1,10 @@
 """What every test gets: both databases, and no network beyond this machine."""
 
+import contextlib
 import ipaddress
+import os
 import socket
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +15,19 @@ from django.test.utils import setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker
 
 from config.asgi import libpq_params
+
+OPEN_AT_MOST_S = 5
+LOOK_EACH_S = 1.0
+LONG_TRANSACTIONS = """
+SELECT pid, xact_start::text, datname, application_name, state, left(query, 200) FROM pg_stat_activity
+WHERE datname = ANY(%s) AND xact_start < clock_timestamp() - make_interval(secs => %s)
+"""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", f"opens_transactions(why): may leave transactions open for longer than {OPEN_AT_MOST_S} s"
+    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -45,7 +61,9 @@ def django_db_setup(
     """Makes the test databases, all of them whatever the tests' marks name; each xdist worker has its own."""
     with django_db_blocker.unblock():
         made = setup_databases(verbosity=0, interactive=False)
+        _long_transactions.start([libpq_params(alias) for alias in connections])
     yield
+    _long_transactions.stop()
     with django_db_blocker.unblock():
         _end_sessions()
         teardown_databases(made, verbosity=0)
@@ -67,3 +85,56 @@ def databases(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iter
     own tenant. (A flush is impossible: the audit log refuses to be truncated.)"""
     with django_db_blocker.unblock():
         yield
+
+
+class LongTransactions:
+    """Looks each second for transactions that stay open: one that has written keeps the whole server from pruning."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[Any, ...], str] = {}
+        self._seen: set[tuple[Any, ...]] = set()
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self, databases: list[dict[str, Any]]) -> None:
+        names = [params["dbname"] for params in databases]
+        server = {**databases[0], "dbname": "postgres", "application_name": "portcullis tests watch"}
+        self._thread = threading.Thread(target=self._watch, args=(server, names), daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def take(self) -> list[str]:
+        """What was found since the last time."""
+        found, self._found = self._found, {}
+        return list(found.values())
+
+    def _watch(self, server: dict[str, Any], names: list[str]) -> None:
+        while not self._stopped.wait(LOOK_EACH_S):
+            with (
+                contextlib.suppress(psycopg.OperationalError),
+                psycopg.connect(**server, autocommit=True) as connection,
+            ):
+                while not self._stopped.wait(LOOK_EACH_S):
+                    self._look(connection.execute(LONG_TRANSACTIONS, [names, OPEN_AT_MOST_S]).fetchall())
+
+    def _look(self, rows: list[tuple[Any, ...]]) -> None:
+        for pid, since, *about in rows:
+            if (pid, since) not in self._seen:
+                self._seen.add((pid, since))
+                during = os.environ.get("PYTEST_CURRENT_TEST", "no test")
+                self._found[pid, since] = f"open since {since}, found during {during}: {about}"
+
+
+_long_transactions = LongTransactions()
+
+
+@pytest.fixture(autouse=True)
+def _no_long_transactions(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fails a test that leaves a transaction open, as nothing in the project may."""
+    yield
+    if (found := _long_transactions.take()) and request.node.get_closest_marker("opens_transactions") is None:
+        pytest.fail(f"transactions open for longer than {OPEN_AT_MOST_S} s:\n" + "\n".join(found))
