@@ -49,8 +49,21 @@ class MeterSet:
     columns: tuple[tuple[str, ...], ...] = field(init=False, repr=False)
     """Of each spec what the ledger is told of it, as texts."""
 
+    requests: tuple[int, ...] = field(init=False, repr=False)
+    """Which of the specs are rates of requests; `tokens` those of tokens, `hard_budgets` the budgets that refuse."""
+    tokens: tuple[int, ...] = field(init=False, repr=False)
+    hard_budgets: tuple[int, ...] = field(init=False, repr=False)
+
     def __post_init__(self) -> None:
-        object.__setattr__(self, "columns", tuple(_columns(spec) for spec in self.specs))
+        specs = list(enumerate(self.specs))
+        known = {
+            "columns": tuple(_columns(spec) for spec in self.specs),
+            "requests": tuple(n for n, spec in specs if spec.kind == MeterKind.REQUESTS),
+            "tokens": tuple(n for n, spec in specs if spec.kind in TOKEN_KINDS),
+            "hard_budgets": tuple(n for n, spec in specs if spec.kind == MeterKind.BUDGET and not spec.soft),
+        }
+        for name, value in known.items():
+            object.__setattr__(self, name, value)
 
 
 def _columns(spec: MeterSpec) -> tuple[str, ...]:

@@ -77,6 +77,13 @@ def to_dollars(nano: int) -> Decimal:
     return Decimal(nano).scaleb(-9)
 
 
+def plain(nano: int) -> str:
+    """Nano-dollars as dollars, exactly and without a sign of the currency, for programs: `0.0000042`, `12`."""
+    sign, rest = ("-", -nano) if nano < 0 else ("", nano)
+    whole, fraction = divmod(rest, NANO)
+    return f"{sign}{whole}.{fraction:09d}".rstrip("0").rstrip(".")
+
+
 def from_dollars(dollars: Decimal) -> int:
     """Dollars as nano-dollars; what is finer than a nano-dollar is rounded half to even."""
     return int((dollars * NANO).to_integral_value(rounding=ROUND_HALF_EVEN))

@@ -1,7 +1,7 @@
 """One request and its answer, on their way through the stages. Each field is written by one stage."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,12 +11,12 @@ from gateway.ledger import Standing
 from gateway.principal import Principal
 from gateway.produced import Produced
 from gateway.routing import ModelRoutes, Route
-from gateway.tokens import BYTES
 from gateway.upstream import UpstreamAnswer
 from gateway.wire.chat import ChatRequest
 from gateway.wire.prompt import Prompt
 
 NO_METERS = MeterSet(())
+NO_TOKENS = Tokens()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -62,17 +62,17 @@ class Exchange:
     sent_at: float | None = None
     answered_at: float | None = None
     upstream: UpstreamAnswer | None = None
-    first_events: list[bytes] = field(default_factory=list)
+    first_events: Sequence[bytes] = ()
     answer: bytes = b""
 
     # call, of a whole answer; relay, of a streamed one
-    produced: Produced = field(default_factory=lambda: Produced(BYTES))
+    produced: Produced = field(default_factory=Produced)
     reported: Tokens | None = None
     service_tier: str = ""
     finished: bool = False
 
     # settle
-    tokens: Tokens = field(default_factory=Tokens)
+    tokens: Tokens = NO_TOKENS
     cost_nano: int = 0
     estimated: bool = False
 

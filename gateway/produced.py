@@ -16,15 +16,19 @@ BYTES_PER_CHAR = 4
 class Produced:
     """Collects pieces of text as they pass through. `began_at` (`time.perf_counter`): when the first one did."""
 
-    __slots__ = ("_counted", "_encoding", "_pending", "_pending_most", "_pieces", "began_at")
+    __slots__ = ("_counted", "_pending", "_pending_most", "_pieces", "began_at", "tokenizer")
 
-    def __init__(self, tokenizer: str) -> None:
-        self._encoding = tokenizer if tokenizer != BYTES else ESTIMATED_WITH
+    def __init__(self, tokenizer: str = BYTES) -> None:
+        self.tokenizer = tokenizer
         self._pieces: list[str] = []
         self._pending = 0  # the first of the pieces that were not counted yet
         self._pending_most = 0  # tokens that they cannot be more than
         self._counted = 0
         self.began_at: float | None = None
+
+    @property
+    def _encoding(self) -> str:
+        return self.tokenizer if self.tokenizer != BYTES else ESTIMATED_WITH
 
     def add(self, text: str) -> None:
         if self.began_at is None:

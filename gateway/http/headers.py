@@ -1,22 +1,21 @@
 """Headers of answers: how the key stands with its limits, in OpenAI's names and durations, and the gateway's own."""
 
 import time
-
-from msgspec.structs import replace
+from collections.abc import Mapping
 
 from billing import money
-from billing.contracts import TOKEN_KINDS, MeterKind
+from billing.contracts import MeterKind
 from gateway.exchange import Exchange
 from gateway.ledger import Standing
 
-_REQUESTS = frozenset({MeterKind.REQUESTS})
+_AS_IT_WAS: Mapping[MeterKind, int] = {}
 
 
 def of_exchange(exchange: Exchange) -> dict[str, str]:
     """Everything that is known of an exchange when its answer, or its refusal, begins."""
     headers = {"openai-processing-ms": str(int((time.perf_counter() - exchange.started) * 1000))}
     if exchange.standing is not None:
-        headers.update(of_standing(_as_it_is_now(exchange, exchange.standing)))
+        headers.update(of_standing(exchange.standing, freed=_freed(exchange)))
     if exchange.route is not None:
         headers["x-portcullis-model"] = exchange.route.name
         if exchange.downgraded:
@@ -25,38 +24,38 @@ def of_exchange(exchange: Exchange) -> dict[str, str]:
             headers["x-portcullis-over-budget"] = _as_header(exchange.over_budget)
         headers["x-portcullis-overhead-ms"] = f"{exchange.overhead_s * 1000:.1f}"
         if not exchange.streamed:
-            headers["x-portcullis-cost"] = f"{money.to_dollars(exchange.cost_nano):f}"
+            headers["x-portcullis-cost"] = money.plain(exchange.cost_nano)
     return headers
 
 
-def _as_it_is_now(exchange: Exchange, standing: Standing) -> Standing:
+def _freed(exchange: Exchange) -> Mapping[MeterKind, int]:
     """After a whole answer its hold is settled: what it did not need is free again."""
     if not exchange.admitted or exchange.streamed:
-        return standing
-    freed = {
+        return _AS_IT_WAS
+    input_freed = exchange.input_tokens - exchange.tokens.input
+    output_freed = exchange.output_tokens - exchange.tokens.output
+    return {
         MeterKind.BUDGET: exchange.hold_nano - exchange.cost_nano,
-        MeterKind.TOKENS: exchange.input_tokens + exchange.output_tokens - exchange.tokens.total,
-        MeterKind.INPUT_TOKENS: exchange.input_tokens - exchange.tokens.input,
-        MeterKind.OUTPUT_TOKENS: exchange.output_tokens - exchange.tokens.output,
+        MeterKind.TOKENS: input_freed + output_freed,
+        MeterKind.INPUT_TOKENS: input_freed,
+        MeterKind.OUTPUT_TOKENS: output_freed,
     }
-    states = zip(standing.meters.specs, standing.remaining, strict=True)
-    return replace(standing, remaining=tuple(max(left + freed.get(meter.kind, 0), 0) for meter, left in states))
 
 
-def of_standing(standing: Standing) -> dict[str, str]:
-    """What is left of the tightest request rate, of the token rate, and of the tightest hard budget."""
+def of_standing(standing: Standing, *, freed: Mapping[MeterKind, int] = _AS_IT_WAS) -> dict[str, str]:
+    """What is left of the tightest rates of requests and tokens, and of the tightest hard budget; `freed` is
+    what has become free since, by kind."""
     headers: dict[str, str] = {}
-    states = list(zip(standing.meters.specs, standing.remaining, standing.resets_ms, strict=True))
-    for kinds, name in ((_REQUESTS, "requests"), (TOKEN_KINDS, "tokens")):
-        rates = [state for state in states if state[0].kind in kinds]
-        if rates:
-            meter, remaining, reset_ms = min(rates, key=lambda state: state[1])
-            headers[f"x-ratelimit-limit-{name}"] = str(meter.limit)
-            headers[f"x-ratelimit-remaining-{name}"] = str(remaining)
-            headers[f"x-ratelimit-reset-{name}"] = duration(reset_ms)
-    budgets = [left for meter, left, _ in states if meter.kind == MeterKind.BUDGET and not meter.soft]
-    if budgets:
-        headers["x-portcullis-budget-remaining"] = f"{money.to_dollars(max(min(budgets), 0)):f}"
+    meters, remaining = standing.meters, standing.remaining
+    for numbers, name in ((meters.requests, "requests"), (meters.tokens, "tokens")):
+        if numbers:
+            left, number = min([(remaining[n] + freed.get(meters.specs[n].kind, 0), n) for n in numbers])
+            headers[f"x-ratelimit-limit-{name}"] = str(meters.specs[number].limit)
+            headers[f"x-ratelimit-remaining-{name}"] = str(max(left, 0))
+            headers[f"x-ratelimit-reset-{name}"] = duration(standing.resets_ms[number])
+    if meters.hard_budgets:
+        least = min([remaining[n] for n in meters.hard_budgets]) + freed.get(MeterKind.BUDGET, 0)
+        headers["x-portcullis-budget-remaining"] = money.plain(max(least, 0))
     return headers
 
 

@@ -6,7 +6,6 @@ from gateway import pricing
 from gateway.errors import UpstreamCut, UpstreamFailed
 from gateway.exchange import Exchange
 from gateway.plane import Plane
-from gateway.produced import Produced
 from gateway.providers import openai
 
 
@@ -17,7 +16,7 @@ async def run(exchange: Exchange, plane: Plane) -> None:
         UpstreamFailed: nothing usable came back.
     """
     route = exchange.route = exchange.routes[0]
-    exchange.produced = Produced(exchange.served.tokenizer)
+    exchange.produced.tokenizer = exchange.served.tokenizer
     body = openai.request_body(
         exchange.payload,
         route=route,

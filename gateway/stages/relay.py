@@ -1,6 +1,6 @@
 """Passes a stream on, piece by piece as it comes, and reads along."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from gateway.allowance import Allowance
 from gateway.errors import BudgetExceeded, UpstreamCut, UpstreamFailed
@@ -39,7 +39,7 @@ async def run(exchange: Exchange, plane: Plane) -> AsyncIterator[bytes]:
         raise UpstreamCut("The upstream closed the connection before its answer was complete.")
 
 
-def _read(exchange: Exchange, batch: list[bytes]) -> tuple[bytes, UpstreamFailed | None]:
+def _read(exchange: Exchange, batch: Sequence[bytes]) -> tuple[bytes, UpstreamFailed | None]:
     """Notes what the events of `batch` say. Returns those that the client gets, framed, and why there are no more."""
     framed = []
     for data in batch:

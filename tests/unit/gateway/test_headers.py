@@ -63,7 +63,7 @@ def test_the_tightest_of_each_kind_is_told() -> None:
         "x-ratelimit-limit-tokens": "5000",
         "x-ratelimit-remaining-tokens": "4000",
         "x-ratelimit-reset-tokens": "12ms",
-        "x-portcullis-budget-remaining": "0.000001500",
+        "x-portcullis-budget-remaining": "0.0000015",
     }
 
 
