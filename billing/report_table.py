@@ -1,15 +1,17 @@
 """Reports as tables for files: the lines of a page, or a line for each day and key."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from decimal import Decimal
 
+from django.db import connection
 from django.utils import timezone
 
 from billing import reports
 from billing.exports.table import Cell, Column, Kind, Row, Table
 from billing.report_params import NONE, Asked
-from billing.reports import Dimension, Line, Report, Sums
+from billing.reports import DayLine, Dimension, Line, Query, Report, Sums
 
 TITLES = {
     Dimension.TENANT: "Tenant",
@@ -85,12 +87,21 @@ def of_days(asked: Asked) -> Table:
     nothing = Sums()
 
     def rows() -> Iterator[Row]:
-        for line in reports.lines(asked.query):
+        for line in _day_by_day(asked.query):
             keys = () if asked.by is Dimension.DAY else _key_cells(asked, line)
             yield (line.day.isoformat(), *keys, *(each.of(line, nothing) for each in FIGURES))
 
     zone = str(reports.zone_of(asked.tenant.pk if asked.tenant else None))
     return _table(asked, head, FIGURES, rows, zone=zone)
+
+
+def _day_by_day(query: Query) -> Iterator[DayLine]:
+    """The lines of one day in memory at a time. In between the connection is others': whoever reads may read slowly."""
+    for number in range((query.end - query.start).days):
+        day = query.start + timedelta(days=number)
+        found = list(reports.lines(replace(query, start=day, end=day + timedelta(days=1))))
+        connection.close_if_unusable_or_obsolete()
+        yield from found
 
 
 def _table(

@@ -1,9 +1,12 @@
 """Tables as CSV and as spreadsheets: exact, complete and inert."""
 
+import asyncio
 import csv
 import io
-from collections.abc import Iterable, Iterator
+import tempfile
+from collections.abc import Iterable
 from decimal import Decimal
+from pathlib import Path
 
 import openpyxl
 import pytest
@@ -99,19 +102,44 @@ def test_a_full_sheet_goes_on_in_the_next(rows: int, sheets: int, monkeypatch: p
     assert all(sheet["A1"].value == "Model" for sheet in reports)
 
 
-def test_csv_is_sent_while_rows_are_read() -> None:
-    read: list[int] = []
+def a_long_table(read: list[int]) -> Table:
+    """Of 5,000 rows, each of which leaves its number in `read` when it is read."""
 
     def rows() -> Iterable[Row]:
         for number in range(5000):
             read.append(number)
             yield a_row()
 
-    pieces: Iterator[bytes] = csv_text.chunks(Table(name="usage", columns=COLUMNS, rows=rows, about=()))
+    return Table(name="usage", columns=COLUMNS, rows=rows, about=())
+
+
+def test_csv_is_sent_while_rows_are_read() -> None:
+    read: list[int] = []
+    pieces = csv_text.chunks(a_long_table(read))
     assert next(pieces).startswith(b"model,")
     assert read == []
     next(pieces)
     assert len(read) == csv_text.ROWS_AT_ONCE
+
+
+def test_an_asynchronous_server_sends_it_while_rows_are_read_too() -> None:
+    read: list[int] = []
+
+    async def send() -> list[int]:
+        return [len(read) async for _ in download.download(a_long_table(read), form="csv")]
+
+    assert asyncio.run(send()) == [0, 1000, 2000, 3000, 4000, 5000]
+
+
+def test_a_spreadsheet_that_nobody_reads_to_its_end_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    pieces = xlsx_file.chunks(a_table(a_row()))
+    next(pieces)
+    assert len(list(tmp_path.iterdir())) == 1
+    pieces.close()
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("form", ["csv", "xlsx"])
