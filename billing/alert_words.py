@@ -9,6 +9,22 @@ from billing.models import Alert, AlertKind
 DOLLARS = "_nano"
 """Facts whose name ends so are nano-dollars; programs are told dollars, as texts: JSON's numbers may lose digits."""
 
+SHOWN = {
+    "used_nano": "Used",
+    "projected_nano": "Projected",
+    "limit_nano": "Limit",
+    "limit": "Limit",
+    "percent": "Used, per cent",
+    "ends": "Period ends",
+    "spent_nano": "Spent",
+    "amount_nano": "Amount of the rule",
+    "usual_nano": "Usual (median)",
+    "most_usual_nano": "Most that is usual",
+    "until": "Until",
+    "reason": "Why",
+}
+"""What of an alert's facts people see, and as what."""
+
 
 def headline(alert: Alert) -> str:
     """One line, such as `Chat has used 80 % of $100.00`."""
@@ -61,8 +77,15 @@ def payload(alert: Alert) -> dict[str, Any]:
 
 def values(alert: Alert) -> list[tuple[str, str]]:
     """The facts as people read them, name and value."""
-    shown = ((name, money.show(value) if name.endswith(DOLLARS) else str(value)) for name, value in alert.facts.items())
-    return [(name.removesuffix(DOLLARS).replace("_", " ").capitalize(), value) for name, value in shown]
+    return [(name, _shown(fact, alert.facts[fact])) for fact, name in SHOWN.items() if fact in alert.facts]
+
+
+def _shown(fact: str, value: Any) -> str:
+    if fact.endswith(DOLLARS):
+        return money.show(value)
+    if fact in ("until", "ends"):
+        return f"{datetime.fromisoformat(value):%Y-%m-%d %H:%M} UTC"
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _money(facts: dict[str, Any], name: str) -> str:

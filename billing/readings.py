@@ -55,10 +55,6 @@ class Reading:
         """Whether the value is at `level` per cent, or at `of` per cent of that. Nothing is at no level."""
         return self.value > 0 and self.value * 100 * 100 >= self.base * level * of
 
-    @property
-    def percent(self) -> int:
-        return self.value * 100 // self.base if self.base else 100
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetNow:
@@ -88,6 +84,7 @@ class BudgetNow:
                 "budget_id": self.budget.pk,
                 "used_nano": self.used_nano,
                 "limit_nano": self.limit_nano,
+                "percent": self.used_nano * 100 // self.limit_nano if self.limit_nano else 100,
                 "period": self.budget.period,
                 **facts,
             },
@@ -149,7 +146,7 @@ def of_rates(tenants: Iterable[int], *, at: datetime) -> list[Reading]:
                     period_start=hour,
                     value=value,
                     base=base,
-                    facts={"limit": rate.limit},
+                    facts={"limit": rate.limit, "percent": value * 100 // base},
                 )
             )
     return readings

@@ -109,8 +109,7 @@ def _crossing(reading: Reading, level: int) -> Crossing:
 
 
 def _alert(rule: AlertRule, crossing: Crossing, reading: Reading) -> Alert:
-    facts = {"percent": reading.percent, **reading.facts}
-    return Alert(rule=rule, kind=rule.kind, label=reading.label, facts=facts, **crossing._asdict())
+    return Alert(rule=rule, kind=rule.kind, label=reading.label, facts=reading.facts, **crossing._asdict())
 
 
 def _address(rule: AlertRule, alerts: Sequence[Alert], at: datetime) -> None:

@@ -11,12 +11,11 @@ from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter, RelatedDropdownFilter
 
-from billing import alert_words, money
+from billing import alert_words, money, outlook
 from billing.actions import alert_rules
 from billing.admin.alert_forms import AlertRuleForm
 from billing.admin.dollars import DollarFields
-from billing.models import Alert, AlertDelivery, AlertRule
-from billing.models.alerts import WITH_AMOUNT, AlertKind
+from billing.models import Alert, AlertDelivery, AlertKind, AlertRule
 from compliance.admin.base import GovernedAdmin, ReadOnlyAdmin, Verbs
 from compliance.admin.filters import SinceFilter
 from compliance.admin.links import link, list_url
@@ -76,10 +75,9 @@ class AlertRuleAdmin(DollarFields, GovernedAdmin):
     def told_at(self, rule: AlertRule) -> str:
         if rule.levels:
             return ", ".join(map(str, rule.levels)) + " %"
-        if rule.amount_nano is None:
-            return "–"
-        more = "" if rule.kind in WITH_AMOUNT else " more than usual"
-        return f"{money.show(rule.amount_nano)}{more}"
+        if rule.kind == AlertKind.UNUSUAL:
+            return f"{money.show(rule.amount_nano or outlook.LEAST_EXCESS_NANO)} more than usual"
+        return money.show(rule.amount_nano) if rule.amount_nano else "–"
 
     @column("Status", label={"Active": "success", "Muted": "info", "Off": "warning"})
     def state(self, rule: AlertRule) -> str:
@@ -105,6 +103,7 @@ class AlertAdmin(ReadOnlyAdmin):
         ("tenant", RelatedDropdownFilter),
         ("kind", ChoicesDropdownFilter),
         ("rule", RelatedDropdownFilter),
+        ("deliveries__endpoint", RelatedDropdownFilter),
     )
     list_select_related = ("tenant", "rule")
     search_fields = ("label", "subject__startswith", "tenant__slug", "tenant__name")

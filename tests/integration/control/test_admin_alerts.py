@@ -228,6 +228,17 @@ def test_the_log_is_filtered(query: dict[str, str], found: bool, client: Client,
     assert ("has used 60 %" in client.get(LOG, query).content.decode()) is found
 
 
+def test_an_endpoint_leads_to_what_it_was_told(client: Client, person: User, acme: Tenant) -> None:
+    told, other = (an_endpoint(URL, tenant=acme)[0] for _ in range(2))
+    an_alert_rule(tenant=acme, endpoints=(told,))
+    cross(acme)
+    for endpoint, found in ((told, True), (other, False)):
+        page = client.get(f"{ENDPOINTS}{endpoint.pk}/change/").content.decode()
+        link = f"{LOG}?deliveries__endpoint__id__exact={endpoint.pk}"
+        assert link in page
+        assert ("has used 60 %" in client.get(link).content.decode()) is found
+
+
 def test_nobody_writes_the_log(client: Client, person: User, acme: Tenant) -> None:
     an_alert_rule(tenant=acme)
     alert = cross(acme)
