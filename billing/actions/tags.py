@@ -24,6 +24,7 @@ def withdraw(*, tag: AttributionTag, by: Actor, reason: str = "") -> None:
     Raises:
         TagInUse: a budget names it, and would count nothing any more.
     """
+    # One that is added in this very moment is missed: nothing is charged to it until the tag is declared again.
     budget = Budget.objects.filter(tenant=tag.tenant, tag=tag.key).order_by("name").first()
     if budget is not None:
         raise TagInUse(f"The budget {budget.name} names {tag.key} and would count nothing any more; change that first.")
