@@ -1,4 +1,4 @@
-"""One application, two planes: `/v1/*` and the probes go to the data plane, everything else to Django.
+"""One application, two planes: `/v1/*`, `/metrics` and the probes go to the data plane, everything else to Django.
 
 `PLANE=data` or `PLANE=control` serves only one of them. The probes answer on both.
 """
@@ -46,7 +46,9 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
 
 
 def _is_data(path: str) -> bool:
-    return path in _PROBES or settings.PLANE == "data" or (path.startswith("/v1/") and settings.PLANE == "all")
+    if path in _PROBES or settings.PLANE == "data":
+        return True
+    return settings.PLANE == "all" and (path.startswith("/v1/") or path == "/metrics")
 
 
 async def _control_plane(scope: Any, receive: Any, send: Any) -> None:

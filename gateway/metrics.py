@@ -6,6 +6,8 @@ what a client or an upstream has sent.
 
 import time
 from bisect import bisect_left
+from collections.abc import Iterator
+from itertools import accumulate
 
 from gateway.exchange import Exchange
 
@@ -26,6 +28,11 @@ class Histogram:
     def observe(self, value: float) -> None:
         self.counts[bisect_left(self.bounds, value)] += 1
         self.total += value
+
+    def cumulated(self) -> Iterator[tuple[str, int]]:
+        """Each bound with how many values lie at or below it, as Prometheus writes them."""
+        names = [*map(str, self.bounds), "+Inf"]
+        return zip(names, accumulate(self.counts), strict=True)
 
 
 class Metrics:

@@ -78,6 +78,11 @@ class Snapshots:
             self.drop(scope)
         self._confirmed_at = at
 
+    @property
+    def age_s(self) -> float:
+        """Since everything here was last confirmed."""
+        return time.monotonic() - self._confirmed_at
+
     def revisions(self) -> Revisions:
         """The scopes that something here depends on, each with the lowest revision in use."""
         lowest: Revisions = {GLOBAL_SCOPE: self._routes.revisions[GLOBAL_SCOPE]} if self._routes else {}

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from gateway.http import probes
+from gateway.http import exposition, probes
 from gateway.http.views import ChatCompletions, ModelDetail, Models
 
 urlpatterns = [
@@ -11,4 +11,5 @@ urlpatterns = [
     path("v1/models/<path:model>", ModelDetail.as_view(), name="model"),
     path("livez", probes.livez),
     path("readyz", probes.readyz),
+    path("metrics", exposition.metrics),
 ]

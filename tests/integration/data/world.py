@@ -38,8 +38,8 @@ class World:
 
 
 class Client:
-    """One request, sent from `address` with `secret` as its key. `leave` and `before_sending` decide how it behaves;
-    `sent` is what it received."""
+    """One request, sent from `address` with `secret` as its key and `extra` headers. `leave` and `before_sending` decide
+    how it behaves; `sent` is what it received."""
 
     def __init__(self, world: World, path: str, body: bytes) -> None:
         self._world = world
@@ -48,17 +48,22 @@ class Client:
         self._incoming.put_nowait({"type": "http.request", "body": body, "more_body": False})
         self.address = "127.0.0.1"
         self.secret = world.secret
+        self.method = "POST"
+        self.extra: dict[str, str] = {}
         self.sent: list[Message] = []
         self.before_sending: Callable[[Message], Awaitable[None]] | None = None
 
     async def run(self) -> None:
         scope = {
             "type": "http",
-            "method": "POST",
+            "method": self.method,
             "path": self._path,
             "raw_path": self._path.encode(),
             "query_string": b"",
-            "headers": [(b"authorization", f"Bearer {self.secret}".encode())],
+            "headers": [
+                (b"authorization", f"Bearer {self.secret}".encode()),
+                *((name.encode(), value.encode()) for name, value in self.extra.items()),
+            ],
             "client": (self.address, 1234),
             "server": ("127.0.0.1", 80),
             "scheme": "http",

@@ -1,0 +1,149 @@
+"""`/metrics`: what this process has counted, and how the ledger is, in Prometheus' text format.
+
+For those on this host or a private network, and for those who send METRICS_TOKEN; to all others there is no such path.
+Each process answers for itself, under its own `process` label.
+"""
+
+import asyncio
+import hmac
+import os
+import time
+from collections.abc import Iterable, Iterator
+from ipaddress import ip_network
+
+import structlog
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.registry import Collector, CollectorRegistry
+
+from billing import ledger_health
+from billing.ledger_health import Health
+from config.addresses import is_within, parse
+from gateway.batches import Batcher
+from gateway.errors import NotFound, WrongMethod
+from gateway.http.base import Front
+from gateway.metrics import Histogram
+from gateway.plane import Plane
+
+KEPT_S = 5.0
+READ_WITHIN_S = 2.0
+PRIVATE = tuple(
+    ip_network(text) for text in ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7")
+)
+
+log = structlog.get_logger("gateway.metrics")
+
+_kept: tuple[float, Health | None] = (float("-inf"), None)
+
+
+async def metrics(request: HttpRequest) -> HttpResponse:
+    """All figures, to those who may see them."""
+    front: Front = request.front  # type: ignore[attr-defined]
+    if not _may_see(request, front):
+        raise NotFound(f"Invalid URL ({request.method} {request.path_info}).")
+    if request.method != "GET":
+        raise WrongMethod("Metrics answer GET only.", allowed=("GET",))
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(Figures(front.plane, await _health(front.plane)))
+    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+
+def _may_see(request: HttpRequest, front: Front) -> bool:
+    sent, token = request.headers.get("Authorization", ""), settings.METRICS_TOKEN
+    if token and hmac.compare_digest(sent.encode(), f"Bearer {token}".encode()):
+        return True
+    # Of who comes through a proxy that is not trusted, the address says nothing.
+    if not settings.TRUSTED_PROXIES and "X-Forwarded-For" in request.headers:
+        return False
+    address = parse(front.address)
+    return address is not None and is_within(address, PRIVATE)
+
+
+async def _health(plane: Plane) -> Health | None:
+    """How the ledger is, at most `KEPT_S` old; None when it does not say."""
+    global _kept
+    at, health = _kept
+    if time.monotonic() - at > KEPT_S:
+        try:
+            async with asyncio.timeout(READ_WITHIN_S):
+                health = await plane.bridge.run(ledger_health.now)
+        except Exception as error:  # whatever it is, the other figures matter most just then
+            log.warning("the ledger's health cannot be read", error=type(error).__name__)
+            health = None
+        _kept = (time.monotonic(), health)
+    return health
+
+
+class Figures(Collector):
+    """The figures of one moment."""
+
+    def __init__(self, plane: Plane, health: Health | None) -> None:
+        self._plane = plane
+        self._health = health
+        self._process = str(os.getpid())
+
+    def collect(self) -> Iterable[Metric]:
+        yield self._requests()
+        yield self._counter("faults", "Requests that failed by a fault of the gateway.", self._plane.metrics.faults)
+        yield self._histogram("request_duration_seconds", "Completed requests, whole.", self._plane.metrics.latency)
+        yield self._histogram(
+            "overhead_seconds", "The gateway's own part of completed requests.", self._plane.metrics.overhead
+        )
+        yield self._gauge("requests_in_flight", "Requests at once, probes included.", self._plane.in_flight)
+        yield self._gauge("streams", "Streams that are being sent.", self._plane.metrics.streams)
+        yield self._gauge("snapshot_age_seconds", "Since policy was last confirmed.", self._plane.snapshots.age_s)
+        yield self._gauge("resident_memory_bytes", "Memory of the process.", _resident_bytes())
+        yield self._backlogs()
+        yield self._gauge("ledger_readable", "Whether the ledger's health could be read.", self._health is not None)
+        if self._health is not None:
+            yield from self._of_ledger(self._health)
+
+    def _requests(self) -> Metric:
+        family = CounterMetricFamily(
+            "portcullis_requests", "Requests by how they ended.", labels=("process", "outcome", "code")
+        )
+        for (outcome, code), count in self._plane.metrics.requests.items():
+            family.add_metric((self._process, outcome, code), count)
+        return family
+
+    def _backlogs(self) -> Metric:
+        family = GaugeMetricFamily(
+            "portcullis_ledger_backlog", "What waits for the ledger in this process.", labels=("process", "call")
+        )
+        for name, batcher in vars(self._plane.ledger).items():
+            if isinstance(batcher, Batcher):
+                family.add_metric((self._process, name.strip("_")), len(batcher))
+        return family
+
+    def _of_ledger(self, health: Health) -> Iterator[Metric]:
+        yield self._gauge("outbox_records", "Usage records that wait for the main database.", health.outbox)
+        yield self._gauge("mover_lag_seconds", "Since the oldest of them was admitted.", health.mover_lag_s)
+        yield self._gauge("holds", "Requests that are admitted and not settled.", health.holds)
+        yield self._gauge("oldest_hold_seconds", "Since the oldest of them was admitted.", health.oldest_hold_s)
+        yield self._gauge("sweep_lag_seconds", "How long a hold is overdue to be swept.", health.sweep_lag_s)
+        yield self._gauge("rejected_records", "Usage records that were set aside.", health.rejected)
+        yield self._gauge("ledger_pins", "Transactions and the like that pin the ledger.", len(health.pins))
+        yield self._gauge("ledger_pinned_seconds", "Age of the oldest of them.", health.pinned_s)
+
+    def _gauge(self, name: str, about: str, value: float) -> Metric:
+        family = GaugeMetricFamily(f"portcullis_{name}", about, labels=("process",))
+        family.add_metric((self._process,), value)
+        return family
+
+    def _counter(self, name: str, about: str, value: int) -> Metric:
+        family = CounterMetricFamily(f"portcullis_{name}", about, labels=("process",))
+        family.add_metric((self._process,), value)
+        return family
+
+    def _histogram(self, name: str, about: str, histogram: Histogram) -> Metric:
+        family = HistogramMetricFamily(f"portcullis_{name}", about, labels=("process",))
+        family.add_metric((self._process,), list(histogram.cumulated()), histogram.total)
+        return family
+
+
+def _resident_bytes() -> int:
+    import psutil
+
+    return int(psutil.Process().memory_info().rss)
