@@ -10,7 +10,9 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -99,35 +101,33 @@ def _vacuum() -> None:
 
 
 def _measures(tenants: list[Any], end: date) -> list[Measure]:
-    from billing import reports
     from billing.reports import Dimension, Query
 
     everybody = Query(start=end - timedelta(days=365), end=end)
     plain = [by for by in Dimension if by not in {Dimension.END_USER, Dimension.TAG}]
     measures = [_report(f"all tenants, a year, by {_words(by)}", everybody, by) for by in plain]
-    for tenant in tenants[: len(ZONES)]:
-        own = Query(start=everybody.start, end=end, tenant_id=tenant.pk, tag="feature")
-        name = f"one tenant ({tenant.time_zone}), a year, by"
-        measures += [_report(f"{name} {_words(by)}", own, by) for by in Dimension if by != Dimension.TENANT]
-        measures.append((f"{name} model, as a chart", lambda own=own: reports.chart(_by(own, Dimension.MODEL, 6))))
-        month = Query(start=end - timedelta(days=31), end=end, tenant_id=tenant.pk, by=Dimension.API_KEY)
-        measures.append(
-            (f"one tenant ({tenant.time_zone}), a month, export", lambda month=month: list(reports.lines(month)))
-        )
+    measures += [measure for tenant in tenants[: len(ZONES)] for measure in _of_tenant(tenant, everybody)]
     return [*measures, *_pages()]
+
+
+def _of_tenant(tenant: Any, everybody: Any) -> list[Measure]:
+    from billing import reports
+    from billing.reports import Dimension
+
+    year = replace(everybody, tenant_id=tenant.pk, tag="feature")
+    month = replace(year, start=year.end - timedelta(days=31), by=Dimension.API_KEY)
+    name = f"one tenant ({tenant.time_zone}), a"
+    return [
+        *(_report(f"{name} year, by {_words(by)}", year, by) for by in Dimension if by != Dimension.TENANT),
+        (f"{name} year, by model, as a chart", partial(reports.chart, replace(year, by=Dimension.MODEL, most=6))),
+        (f"{name} month, export", lambda: list(reports.lines(month))),
+    ]
 
 
 def _report(name: str, query: Any, by: Any) -> Measure:
     from billing import reports
 
-    asked = _by(query, by, 100)
-    return name, lambda: reports.report(asked)
-
-
-def _by(query: Any, by: Any, most: int) -> Any:
-    from dataclasses import replace
-
-    return replace(query, by=by, most=most)
+    return name, partial(reports.report, replace(query, by=by))
 
 
 def _words(by: Any) -> str:

@@ -2,7 +2,9 @@
 
 BillingError
 ├── TagInUse             a budget names the attribution tag
-└── EndpointNotActive    the webhook endpoint is paused or disabled
+├── EndpointNotActive    the webhook endpoint is paused or disabled
+├── RealUsage            synthetic usage would mix with real one
+└── NoKeys               there is no key that synthetic usage could be of
 """
 
 from compliance.errors import ActionRefused
@@ -18,3 +20,11 @@ class TagInUse(BillingError):
 
 class EndpointNotActive(BillingError):
     """The webhook endpoint is paused or disabled."""
+
+
+class RealUsage(BillingError):
+    """Synthetic usage would mix with real one, and could not be told from it."""
+
+
+class NoKeys(BillingError):
+    """There is no key that synthetic usage could be of."""

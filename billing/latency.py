@@ -8,7 +8,11 @@ from collections.abc import Mapping
 
 _STEPS = (10, 12, 14, 16, 18, 20, 25, 30, 35, 40, 45, 50, 60, 70, 80, 90)
 
-BOUNDS = (0, *range(1, 10), *(step * 10**power for power in range(5) for step in _STEPS if step * 10**power <= 600_000))
+BOUNDS: tuple[int, ...] = (
+    0,
+    *range(1, 10),
+    *(step * 10**power for power in range(5) for step in _STEPS if step * 10**power <= 600_000),
+)
 """In milliseconds: bucket `n` holds the latencies from BOUNDS[n] up to, and without, BOUNDS[n + 1]."""
 
 
@@ -28,5 +32,5 @@ def percentile(answered: Mapping[int, int], *, per_cent: int) -> float | None:
 
 def _within(bucket: int, share: float) -> float:
     low = BOUNDS[bucket]
-    high = BOUNDS[bucket + 1] if bucket + 1 < len(BOUNDS) else low
+    high = BOUNDS[min(bucket + 1, len(BOUNDS) - 1)]
     return low + share * (high - low) if high - low > 1 else low

@@ -54,7 +54,7 @@ def before(first: date) -> list[date]:
     """The months that have a partition and lie before `first`, oldest first."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = %s::regclass", [TABLE])
-        months = [date(*map(int, name[-7:].split("_")), 1) for (name,) in cursor.fetchall()]
+        months = [datetime.strptime(name[-7:], "%Y_%m").date() for (name,) in cursor.fetchall()]
     return sorted(month for month in months if month < first)
 
 

@@ -8,6 +8,7 @@ from django.db import connection, transaction
 
 from accounts.models import ApiKey
 from billing import partitions, rolling_up
+from billing.errors import NoKeys, RealUsage
 from billing.models import UsageRecord
 from compliance import audit
 from compliance.contracts import Actor, Target
@@ -22,24 +23,22 @@ Progress = Callable[[int], None]
 """Told how many records there are so far."""
 
 
-def has_real_usage() -> bool:
-    """Whether there is a record that was not made here. Looked for among the newest and the oldest alone."""
-    newest = UsageRecord.objects.order_by("-at").values_list("model", flat=True)[:1000]
-    oldest = UsageRecord.objects.order_by("at").values_list("model", flat=True)[:1000]
-    return any(not model.startswith(SEEDED) for model in (*newest, *oldest))
-
-
-def seed_usage(*, rows: int, start: date, end: date, by: Actor, progress: Progress = lambda done: None) -> int:
+def seed_usage(
+    *, rows: int, start: date, end: date, mix: bool, by: Actor, progress: Progress = lambda done: None
+) -> int:
     """Makes `rows` records on those days (UTC), `end` exclusive, for the keys there are; returns how many.
 
     In slices, each of which is counted in the rollups by its own transaction. They charge no budget.
 
     Raises:
-        ValueError: there is no key.
+        RealUsage: there is some, and not `mix`.
+        NoKeys: there is nobody to use anything.
     """
+    if not mix and _has_real_usage():
+        raise RealUsage
     keys = list(ApiKey.objects.order_by("pk").values_list("pk", flat=True))
     if not keys:
-        raise ValueError("no key")
+        raise NoKeys
     days, done = (end - start).days, 0
     for number in range(days):
         wanted = rows * (number + 1) // days
@@ -50,12 +49,19 @@ def seed_usage(*, rows: int, start: date, end: date, by: Actor, progress: Progre
     return done
 
 
+def _has_real_usage() -> bool:
+    """Whether there is a record that was not made here. Looked for among the newest and the oldest alone."""
+    newest = UsageRecord.objects.order_by("-at").values_list("model", flat=True)[:1000]
+    oldest = UsageRecord.objects.order_by("at").values_list("model", flat=True)[:1000]
+    return any(not model.startswith(SEEDED) for model in (*newest, *oldest))
+
+
 @transaction.atomic
 def _seed_slice(day: date, count: int, keys: Sequence[int]) -> int:
     rolling_up.await_turn()
     partitions.ensure({day})
     with connection.cursor() as cursor:
-        cursor.execute(SEED, {"start": datetime.combine(day, time(), UTC), "count": count, "keys": keys})
+        cursor.execute(SEED, {"start": datetime.combine(day, time(), UTC), "count": count, "keys": [*keys]})
         return int(cursor.fetchone()[0])
 
 

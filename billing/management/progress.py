@@ -1,7 +1,8 @@
 """A bar that says how far a long command is, how fast it goes, and how much longer it takes."""
 
 from time import monotonic
-from typing import TextIO
+
+from django.core.management.base import OutputWrapper
 
 WIDTH = 30
 EVERY_S = 0.2
@@ -11,7 +12,7 @@ EVERY_S_WITHOUT_TERMINAL = 10.0
 class Bar:
     """Drawn in place on a terminal; elsewhere a line now and then, so that logs stay short."""
 
-    def __init__(self, out: TextIO, *, total: int, unit: str) -> None:
+    def __init__(self, out: OutputWrapper, *, total: int, unit: str) -> None:
         self._out, self._total, self._unit = out, total, unit
         self._is_terminal = out.isatty()
         self._began = monotonic()
@@ -34,7 +35,8 @@ class Bar:
 
     def _write(self, text: str, *, is_last: bool) -> None:
         # The rest of a longer text that stood there is wiped by the terminal's own sequence.
-        self._out.write(f"\r{text}\x1b[K" + ("\n" if is_last else "") if self._is_terminal else f"{text}\n")
+        shown = f"\r{text}\x1b[K" + ("\n" if is_last else "") if self._is_terminal else f"{text}\n"
+        self._out.write(shown, ending="")
         self._out.flush()
 
 

@@ -8,8 +8,9 @@ from accounts.models import Tenant
 
 def zone_of(tenant_id: int | None) -> ZoneInfo:
     """The zone whose days a report of that tenant has; of all tenants (None), UTC."""
-    names = Tenant.objects.filter(pk=tenant_id).values_list("time_zone", flat=True)
-    return ZoneInfo((names.first() if tenant_id is not None else None) or "UTC")
+    if tenant_id is None:
+        return ZoneInfo("UTC")
+    return ZoneInfo(Tenant.objects.filter(pk=tenant_id).values_list("time_zone", flat=True).first() or "UTC")
 
 
 def beginning(day: date, zone: ZoneInfo) -> datetime:

@@ -32,7 +32,7 @@ class Command(BaseCommand):
         start, last = options["start"], options["last"] or timezone.now().astimezone(UTC).date()
         if last < start:
             raise CommandError("The last day lies before the first one.")
-        bar = Bar(self.stderr._out, total=(last - start).days + 1, unit="days")  # type: ignore[attr-defined]
+        bar = Bar(self.stdout, total=(last - start).days + 1, unit="days")
         counted = rollups.rebuild(
             start=start,
             end=last + timedelta(days=1),

@@ -8,6 +8,7 @@ from django.db import ProgrammingError, connection
 from django.utils import timezone
 
 from billing.actions import seeding
+from billing.errors import NoKeys, RealUsage
 from billing.management.progress import Bar
 from compliance.contracts import Actor
 
@@ -26,21 +27,21 @@ class Command(BaseCommand):
         if options["rows"] < 1 or not 1 <= options["days"] <= 3660:
             raise CommandError("Give at least one row, and from 1 to 3660 days.")
         try:
-            if seeding.has_real_usage() and not options["yes"]:
-                raise CommandError("There is real usage here, and what is added cannot be told from it: give --yes.")
-            self.seed(options["rows"], options["days"])
+            self.seed(options["rows"], options["days"], mix=options["yes"])
+        except RealUsage as error:
+            raise CommandError(
+                "There is real usage here, and what is added cannot be told from it: give --yes."
+            ) from error
+        except NoKeys as error:
+            raise CommandError("There is no key yet: issue one, or run `manage.py seed_demo`.") from error
         except ProgrammingError as error:
             raise CommandError("The database has no tables yet; run `manage.py migrate` first.") from error
 
-    def seed(self, rows: int, days: int) -> None:
+    def seed(self, rows: int, days: int, *, mix: bool) -> None:
         end = timezone.now().astimezone(UTC).date() + timedelta(days=1)
-        bar = Bar(self.stderr._out, total=rows, unit="records")  # type: ignore[attr-defined]
-        try:
-            added = seeding.seed_usage(
-                rows=rows, start=end - timedelta(days=days), end=end, by=ACTOR, progress=bar.show
-            )
-        except ValueError as error:
-            raise CommandError("There is no key yet: issue one, or run `manage.py seed_demo`.") from error
+        bar = Bar(self.stdout, total=rows, unit="records")
+        start = end - timedelta(days=days)
+        added = seeding.seed_usage(rows=rows, start=start, end=end, mix=mix, by=ACTOR, progress=bar.show)
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE billing_usagerecord, billing_usagehour, billing_usageday, billing_usagevalue")
         self.stdout.write(f"Added {added:,} records.")

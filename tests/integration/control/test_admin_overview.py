@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import ApiKey
@@ -85,6 +86,15 @@ def test_tenants_are_ranked_by_what_they_spend(client: Client, at_noon: ApiKey) 
     a_usage_record(rival, at=NOON - timedelta(hours=1), cost_nano=5)
     labels = [row["label"] for row in client.get("/admin/").context["tenants"]]
     assert labels == [rival.tenant.name, at_noon.tenant.name]
+
+
+def test_usage_records_are_read_for_the_newest_refusals_alone(client: Client, at_noon: ApiKey) -> None:
+    a_usage_record(at_noon, at=NOON - timedelta(hours=1))
+    with CaptureQueriesContext(connection) as captured:
+        client.get("/admin/")
+    (statement,) = [query["sql"] for query in captured.captured_queries if "billing_usagerecord" in query["sql"]]
+    assert "refused" in statement
+    assert "LIMIT" in statement
 
 
 def test_an_empty_installation_says_what_to_do(client: Client) -> None:

@@ -16,7 +16,7 @@ from tests.factories import a_key, a_tag, a_tenant, an_application
 
 pytestmark = pytest.mark.django_db
 
-MARCH = {"start": date(2026, 3, 1), "end": date(2026, 4, 1)}
+MARCH: dict[str, Any] = {"start": date(2026, 3, 1), "end": date(2026, 4, 1)}
 
 
 @pytest.fixture
@@ -139,7 +139,11 @@ def test_days_are_the_tenants_own(zone: str, at: str, day: str) -> None:
     ):
         query = Query(start=start, end=end, tenant_id=key.tenant_id, by=Dimension.MODEL)
         assert reports.report(query).total.cost_nano == cost
-    span = {"start": expected - timedelta(days=3), "end": expected + timedelta(days=3), "tenant_id": key.tenant_id}
+    span: dict[str, Any] = {
+        "start": expected - timedelta(days=3),
+        "end": expected + timedelta(days=3),
+        "tenant_id": key.tenant_id,
+    }
     assert [line.key for line in reports.report(Query(**span)).lines] == [day]
     assert [line.day for line in reports.lines(Query(**span, by=Dimension.MODEL))] == [expected]
     assert [line.day for line in reports.lines(Query(**span, by=Dimension.END_USER))] == [expected]
@@ -175,7 +179,7 @@ def test_days_add_up_to_the_span(zone: str) -> None:
 def test_a_chart_has_every_day_of_the_dearest(key: ApiKey) -> None:
     for model, cost, day in (("large", 9, 2), ("small", 5, 2), ("tiny", 1, 3), ("large", 1, 3)):
         used(key, at=datetime(2026, 3, day, 12, tzinfo=UTC), model=model, cost_nano=cost)
-    span = {"start": date(2026, 3, 1), "end": date(2026, 3, 5), "tenant_id": key.tenant_id}
+    span: dict[str, Any] = {"start": date(2026, 3, 1), "end": date(2026, 3, 5), "tenant_id": key.tenant_id}
     chart = reports.chart(Query(**span, by=Dimension.MODEL, most=2))
     assert chart.days == [date(2026, 3, day) for day in (1, 2, 3, 4)]
     costs = {series.label: [point.cost_nano for point in series.points] for series in chart.series}
@@ -260,7 +264,7 @@ def test_what_cannot_be_answered_says_what_to_change(changes: dict[str, Any], wo
     query = Query(**{**MARCH, **changes})
     for answer in (reports.check, reports.report, reports.chart, reports.lines):
         with pytest.raises(Unanswerable, match=words):
-            answer(query)  # type: ignore[operator]
+            answer(query)
 
 
 def test_forms_can_know_what_combines() -> None:
