@@ -39,6 +39,12 @@ def holds_of(tenant: Tenant) -> int:
     return int(_query("SELECT count(*) FROM hold WHERE tenant_id = %s", tenant.pk)[0][0])
 
 
+def held_output_of(tenant: Tenant) -> int:
+    """For how many output tokens the holds of a tenant are."""
+    statement = "SELECT coalesce(sum((context ->> 'output_tokens')::bigint), 0) FROM hold WHERE tenant_id = %s"
+    return int(_query(statement, tenant.pk)[0][0])
+
+
 def held_by(tenant: Tenant) -> int:
     """What the meters of a tenant hold: nano-dollars and requests at once, added up."""
     return int(_query("SELECT coalesce(sum(held), 0) FROM meter WHERE tenant_id = %s", tenant.pk)[0][0])

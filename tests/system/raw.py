@@ -105,3 +105,11 @@ def read_contents(connection: socket.socket, count: int) -> list[str]:
     while len(pieces := _CONTENT.findall(received)) < count:
         assert _receive(connection, received, most=65536), f"it ended after {len(pieces)} pieces: {bytes(received)!r}"
     return [json.loads(piece) for piece in pieces]
+
+
+def read_to_the_end(connection: socket.socket) -> bytes:
+    """The rest of a stream, in the pieces of its transfer encoding."""
+    received = bytearray()
+    while not received.endswith(b"\r\n0\r\n\r\n") and _receive(connection, received, most=65536):
+        pass
+    return bytes(received)

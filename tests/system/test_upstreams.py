@@ -101,7 +101,7 @@ def test_an_upstream_that_is_killed_in_the_middle_is_paid_for_what_it_said(endan
         connection.sendall(raw.asking(endangered, stream=True, sandbox={"tokens": 500, "chunk_ms": 150}))
         said = raw.read_contents(connection, 4)
         kill(mortal)
-        rest = read_to_the_end(connection)
+        rest = raw.read_to_the_end(connection)
     assert b"upstream_error" in rest
     (record,) = books.balanced(endangered)
     assert (record["outcome"], record["output_tokens"], record["estimated"]) == ("cut", len(said), True)
@@ -124,10 +124,3 @@ def killed_with(sandbox: Sandbox, *, running: int) -> int:
     reached = len(sandbox.requests())
     kill(sandbox)
     return reached
-
-
-def read_to_the_end(connection: socket.socket) -> bytes:
-    received = bytearray()
-    while not received.endswith(b"\r\n0\r\n\r\n") and (piece := connection.recv(65536)):
-        received += piece
-    return bytes(received)
