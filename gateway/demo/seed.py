@@ -8,7 +8,7 @@ from django.db import transaction
 
 from accounts.actions import users
 from accounts.models import Tenant, User
-from billing.actions import tiers
+from billing.actions import alert_rules, tiers
 from compliance.contracts import Actor
 from gateway.demo import credentials, tenants, upstreams, usage
 from gateway.demo.credentials import Credentials
@@ -38,6 +38,7 @@ def run(*, sandbox_port: int = SANDBOX_PORT) -> list[str]:
 @transaction.atomic
 def _add_everything(sandbox_port: int, openai: Upstream | None) -> None:
     tiers.seed(by=ACTOR)
+    alert_rules.seed(by=ACTOR)
     upstreams.seed_sandbox(port=sandbox_port, by=ACTOR)
     if openai:
         upstreams.seed_openai(openai, by=ACTOR)

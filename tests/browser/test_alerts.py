@@ -26,7 +26,7 @@ def test_it_works(admin: Page, person: User) -> None:
     expect(admin.get_by_text("is on its way")).to_be_visible()
     alert_deliveries.deliver()
     admin.get_by_role("link", name="Log", exact=True).click()
-    admin.locator("#result_list th a").first.click()
+    admin.locator("#result_list tbody th a").first.click()
     expect(admin.get_by_text("not a public address")).to_be_visible()
 
 
