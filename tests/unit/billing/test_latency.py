@@ -1,6 +1,7 @@
 """Percentiles out of counted latencies."""
 
 from bisect import bisect_right
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -43,5 +44,4 @@ def test_it_is_off_by_a_quarter_at_most(latencies: list[int], per_cent: int) -> 
 
 def test_bounds_rise_by_a_quarter_at_most() -> None:
     assert list(BOUNDS) == sorted(set(BOUNDS))
-    pairs = zip(BOUNDS[10:], BOUNDS[11:], strict=False)
-    assert all(high * 4 <= low * 5 for low, high in pairs)
+    assert all(high * 4 <= low * 5 for low, high in pairwise(BOUNDS[10:]))
