@@ -28,6 +28,18 @@ def list_price(*, provider: str, model: str) -> dict[str, int | None] | None:
     }
 
 
+def context_tokens(*, provider: str, model: str) -> int | None:
+    """The most input tokens that a model takes, or None when the package does not know."""
+    from genai_prices import Usage, calc_price
+
+    try:
+        return calc_price(
+            Usage(input_tokens=1, output_tokens=1), model_ref=model, provider_id=provider
+        ).model.context_window
+    except LookupError:
+        return None
+
+
 def _further(dollars: Any, *, per: int = 1) -> int | None:
     """What only some models cost, each of so many of them, rounded up; None when the package knows no price."""
     return None if dollars is None else -(-_nano(dollars, default=0) // per)

@@ -5,8 +5,8 @@ from decimal import Decimal
 
 from accounts.actions import applications, keys, tenants
 from accounts.models import ApiKey, Application, Tenant
-from billing.actions import budgets, tiers
-from billing.models import Budget, Subscription, Tier
+from billing.actions import budgets, tags, tiers
+from billing.models import AttributionTag, Budget, Subscription, Tier
 from billing.money import from_dollars
 from compliance.contracts import Actor
 
@@ -54,8 +54,14 @@ def seed(*, by: Actor) -> str:
             keys.issue(application=application, name="service", environment="production", by=by)
             if (plan.slug, slug) == CALLER:
                 _, secret = keys.issue(application=application, name="demo", environment="dev", by=by)
+    _seed_tags(by=by)
     _seed_budgets(by=by)
     return secret
+
+
+def _seed_tags(*, by: Actor) -> None:
+    acme = Tenant.objects.get(slug=ACME.slug)
+    tags.declare(tag=AttributionTag(tenant=acme, key="feature"), by=by)
 
 
 def _seed_budgets(*, by: Actor) -> None:
@@ -63,9 +69,23 @@ def _seed_budgets(*, by: Actor) -> None:
     support = Application.objects.get(tenant=acme, slug="support")
     month, day, total = Budget.Period.MONTH, Budget.Period.DAY, Budget.Period.TOTAL
     hard, soft = Budget.Mode.HARD, Budget.Mode.SOFT
+    downgrade, end_user, tag = Budget.Mode.DOWNGRADE, Budget.Each.END_USER, Budget.Each.TAG
     for budget, dollars in (
         (Budget(tenant=acme, name="All of Acme", period=month, mode=hard), "15"),
         (Budget(tenant=acme, name="Support, a day", application=support, period=day, mode=soft), "0.25"),
+        (Budget(tenant=acme, name="Each person, a day", each=end_user, period=day, mode=hard), "0.50"),
+        (Budget(tenant=acme, name="Each feature, a month", each=tag, tag="feature", period=month, mode=soft), "6"),
+        (
+            Budget(
+                tenant=acme,
+                name="Large model, a day",
+                model="sandbox-large",
+                period=day,
+                mode=downgrade,
+                downgrade_to="sandbox-small",
+            ),
+            "2",
+        ),
         (Budget(tenant=umbrella, name="All of Umbrella", period=month, mode=hard), "5"),
         (Budget(tenant=umbrella, name="Trial credit", period=total, mode=hard), "4"),
     ):

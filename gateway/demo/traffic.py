@@ -29,6 +29,8 @@ class Habit:
     large: float
     streamed: float
     refused: float
+    features: tuple[str, ...] = ()
+    """What its requests say of themselves in the tag `feature`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +43,8 @@ class Caller:
     environment: str
     time_zone: str
     habit: Habit
+    end_users: tuple[str, ...] = ()
+    """Pseudonyms; those in front come oftener."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,10 +97,18 @@ def _record(caller: Caller, at: datetime, rates: dict[str, Rates], chance: Rando
         "application_id": caller.application_id,
         "api_key_id": caller.api_key_id,
         "environment": caller.environment,
+        "end_user": _end_user(caller, chance),
+        "tags": {"feature": chance.choice(caller.habit.features)} if caller.habit.features else {},
     }
     if chance.random() < caller.habit.refused:
         return {**common, **_refusal(chance)}
     return {**common, **_answer(caller.habit, rates, chance)}
+
+
+def _end_user(caller: Caller, chance: Random) -> str:
+    if not caller.end_users:
+        return ""
+    return caller.end_users[int(len(caller.end_users) * chance.random() ** 2)]
 
 
 def _refusal(chance: Random) -> dict[str, object]:

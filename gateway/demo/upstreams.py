@@ -16,6 +16,7 @@ from gateway.demo import catalogue
 from gateway.models import Deployment, Model, Provider
 
 SANDBOX = "sandbox"
+SANDBOX_CONTEXT_TOKENS = 128_000
 SANDBOX_MODELS: dict[str, dict[str, int]] = {
     "sandbox-small": {"input_nano": 150_000_000, "cached_input_nano": 75_000_000, "output_nano": 600_000_000},
     "sandbox-large": {"input_nano": 2_500_000_000, "cached_input_nano": 1_250_000_000, "output_nano": 10_000_000_000},
@@ -40,6 +41,12 @@ OPENAI_MODELS = [
 
 MODELS_MOST = 50
 
+REASONING = ("o1", "o3", "o4", "gpt-5", "gpt-6")
+"""What the names of OpenAI's models that reason begin with."""
+
+IMAGE_TOKENS_MOST = {"gpt-4o-mini": 48_200}
+"""2,833 tokens and 5,667 for each of at most eight tiles (OpenAI, "Images and vision", calculating costs)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upstream:
@@ -58,7 +65,7 @@ def seed_sandbox(*, port: int, by: Actor) -> None:
     )
     for name, nano in SANDBOX_MODELS.items():
         prices.add(price=Price(provider=SANDBOX, model=name, valid_from=prices.SEEDED_FROM, **nano), by=by)
-        _route(name, provider=provider, by=by)
+        _route(name, provider=provider, context_tokens=SANDBOX_CONTEXT_TOKENS, by=by)
 
 
 def find_openai(environment: Mapping[str, str]) -> Upstream | None:
@@ -94,7 +101,7 @@ def _is_name(name: str) -> bool:
 def _answers(model: str) -> bool:
     """Embeddings, for one, have no price for output: they do not chat."""
     nano = list_prices.list_price(provider=OPENAI, model=model)
-    return nano is not None and nano["output_nano"] > 0
+    return nano is not None and bool(nano["output_nano"])
 
 
 def seed_openai(found: Upstream, *, by: Actor) -> None:
@@ -107,7 +114,8 @@ def seed_openai(found: Upstream, *, by: Actor) -> None:
     )
     providers.add(provider=provider, credential=found.credential, by=by)
     for price in prices.seed(provider=OPENAI, models=found.models, by=by):
-        _route(price.model, provider=provider, by=by)
+        context_tokens = list_prices.context_tokens(provider=OPENAI, model=price.model)
+        _route(price.model, provider=provider, context_tokens=context_tokens, by=by)
 
 
 def sandbox_url(port: int) -> str:
@@ -128,8 +136,15 @@ def move_sandbox(*, port: int, by: Actor) -> None:
     providers.change(provider=provider, by=by)
 
 
-def _route(name: str, *, provider: Provider, by: Actor) -> None:
-    model = Model(name=name, owned_by=provider.slug, tokenizer=_tokenizer(name))
+def _route(name: str, *, provider: Provider, context_tokens: int | None, by: Actor) -> None:
+    model = Model(
+        name=name,
+        owned_by=provider.slug,
+        tokenizer=_tokenizer(name),
+        hidden_reasoning=name.startswith(REASONING),
+        image_tokens_most=IMAGE_TOKENS_MOST.get(name, Model._meta.get_field("image_tokens_most").default),
+        context_tokens=context_tokens,
+    )
     routes.add_model(model=model, by=by)
     routes.deploy(deployment=Deployment(model=model, provider=provider, upstream_model=name), by=by)
 

@@ -7,7 +7,8 @@ from django.db import connections
 from django.db.models import Q, Sum
 from django.utils import timezone
 
-from accounts.models import ApiKey
+from accounts.models import ApiKey, Tenant
+from accounts.pseudonyms import pseudonym
 from billing.actions import ledger, usage
 from billing.models import Budget, UsageRecord
 from billing.money import Rates
@@ -16,13 +17,32 @@ from gateway.demo import tenants, traffic, upstreams
 from gateway.demo.traffic import Caller, Habit
 
 HABITS = {
-    "support": Habit(an_hour=22, prompt_tokens=900, answer_tokens=250, large=0.15, streamed=0.9, refused=0.01),
-    "search": Habit(an_hour=30, prompt_tokens=400, answer_tokens=60, large=0.0, streamed=0.1, refused=0.02),
+    "support": Habit(
+        an_hour=22,
+        prompt_tokens=900,
+        answer_tokens=250,
+        large=0.15,
+        streamed=0.9,
+        refused=0.01,
+        features=("chat", "chat", "summary"),
+    ),
+    "search": Habit(
+        an_hour=30,
+        prompt_tokens=400,
+        answer_tokens=60,
+        large=0.0,
+        streamed=0.1,
+        refused=0.02,
+        features=("search", "search", "rewrite"),
+    ),
     "reports": Habit(an_hour=3, prompt_tokens=6000, answer_tokens=900, large=0.9, streamed=0.0, refused=0.0),
     "chatbot": Habit(an_hour=8, prompt_tokens=700, answer_tokens=200, large=0.2, streamed=0.8, refused=0.12),
     "research": Habit(an_hour=2, prompt_tokens=3000, answer_tokens=600, large=0.8, streamed=0.3, refused=0.05),
 }
 """By the application's slug."""
+
+WITH_END_USERS = ("support", "chatbot")
+END_USERS = 40
 
 
 def seed() -> None:
@@ -35,8 +55,8 @@ def seed() -> None:
 
 
 def open_balances(*, by: Actor) -> None:
-    """Lets each budget begin with what its current period has cost so far."""
-    for budget in Budget.objects.select_related("tenant", "application"):
+    """Lets each budget begin with what its period has cost so far. Those with one limit for each begin at zero."""
+    for budget in Budget.objects.filter(each="").select_related("tenant", "application"):
         ledger.open_balance(budget=budget, used_nano=_spent_nano(budget), by=by)
 
 
@@ -48,7 +68,13 @@ def _caller(key: ApiKey) -> Caller:
         environment=key.environment,
         time_zone=key.tenant.time_zone,
         habit=HABITS[key.application.slug],
+        end_users=_end_users(key.tenant) if key.application.slug in WITH_END_USERS else (),
     )
+
+
+def _end_users(tenant: Tenant) -> tuple[str, ...]:
+    salt = bytes(tenant.pseudonym_salt)
+    return tuple(pseudonym(f"user-{number}", salt=salt) for number in range(1, END_USERS + 1))
 
 
 def _rates() -> dict[str, Rates]:
@@ -61,6 +87,8 @@ def _spent_nano(budget: Budget) -> int:
         matching &= Q(application_id=budget.application_id)
     if budget.api_key_id:
         matching &= Q(api_key_id=budget.api_key_id)
+    if budget.model:
+        matching &= Q(model=budget.model)
     return int(UsageRecord.objects.filter(matching).aggregate(spent=Sum("cost_nano"))["spent"] or 0)
 
 
