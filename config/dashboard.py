@@ -11,6 +11,7 @@ from django.utils import timezone
 from accounts.models import ApiKey, Tenant
 from billing import money, selectors
 from billing import overview as usage
+from billing.admin import health
 from billing.admin.usage import duration
 from billing.overview import Group, Latency, Totals
 from compliance.admin.links import list_url
@@ -61,6 +62,7 @@ def overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "budgets": selectors.budgets_near_limit(most=8),
         "recent": _recent(usage.recent_refusals(start, now, most=8)),
         "steps": _first_steps() if not any(day.requests for day in history.days.values()) else (),
+        "ledger_warning": health.strip(health.read()),
         "days": DAYS,
         "span": f"{start:%-d %B} to today, days in UTC",
     }
