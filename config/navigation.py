@@ -36,6 +36,7 @@ GROUPS: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "Evidence": (
         ("Usage", "receipt_long", "billing.usagerecord"),
+        ("Ledger health", "monitor_heart", "billing.usagerecord", "ledger-health"),
         ("Audit log", "history", "compliance.auditevent"),
     ),
 }
