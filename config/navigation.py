@@ -23,6 +23,8 @@ GROUPS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("Tiers", "stacks", "billing.tier"),
         ("Subscriptions", "card_membership", "billing.subscription"),
         ("Prices", "sell", "billing.price"),
+        ("Adjustments", "exposure", "billing.adjustment"),
+        ("Reconciliations", "compare_arrows", "billing.reconciliation"),
     ),
     "Alerts": (
         ("Alert log", "notifications", "billing.alert"),

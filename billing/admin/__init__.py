@@ -1,3 +1,3 @@
-from billing.admin import alerts, budgets, prices, tags, tiers, usage, webhooks
+from billing.admin import adjustments, alerts, budgets, prices, reconciliations, tags, tiers, usage, webhooks
 
-__all__ = ["alerts", "budgets", "prices", "tags", "tiers", "usage", "webhooks"]
+__all__ = ["adjustments", "alerts", "budgets", "prices", "reconciliations", "tags", "tiers", "usage", "webhooks"]

@@ -5,16 +5,18 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Sum
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from accounts.admin.keys import ApiKeyAdmin
 from billing import money, selectors
-from billing.models import UsageRecord
+from billing.exports.statement_pdf import dollars
+from billing.models import Adjustment, UsageRecord
 from billing.models.usage import Outcome
 from compliance.admin.base import ReadOnlyAdmin
 from compliance.admin.filters import ReferenceFilter, SinceFilter, SpanFilter, ValueFilter, days_ago
+from compliance.admin.links import add_url, list_url, row_of_links
 from compliance.admin.names import Names
 from compliance.admin.paginator import LimitedPaginator
 from compliance.admin.theme import column
@@ -102,13 +104,13 @@ class UsageRecordAdmin(ReadOnlyAdmin):
     list_before_template = "billing/usage_note.html"
     fieldsets = (
         (None, {"fields": ("request_id", "when", "outcome_label", "code", "status", "requests")}),
-        ("Whose", {"fields": ("tenant", "application", "key", "environment")}),
-        ("Where", {"fields": ("model", "provider", "upstream_model", "way")}),
+        ("Whose", {"fields": ("tenant", "application", "key", "environment", "end_user", "tag_values")}),
+        ("Where", {"fields": ("model", "served_model", "provider", "upstream_model", "service_tier", "way")}),
         (
             "What it used",
             {
                 "fields": (
-                    "cost",
+                    ("cost", "budgets"),
                     ("input_tokens", "cached_input_tokens", "cache_write_tokens"),
                     ("output_tokens", "reasoning_tokens", "counted"),
                 )
@@ -122,16 +124,25 @@ class UsageRecordAdmin(ReadOnlyAdmin):
         "application",
         "key",
         "outcome_label",
+        "tag_values",
         "cost",
+        "budgets",
         "latency",
         "first_token",
         "overhead",
         "way",
         "counted",
+        "adjusted",
     )
     empty_hint = (
         "The last 7 days are shown unless you choose another time. A request appears a second or two after it ends."
     )
+
+    def get_fieldsets(self, request: HttpRequest, obj: UsageRecord | None = None) -> Any:
+        shown = super().get_fieldsets(request, obj)
+        if not request.user.has_perm("billing.view_adjustment"):
+            return shown
+        return (*shown, ("Adjustments", {"fields": ("adjusted",)}))
 
     def prepare(self, rows: Sequence[UsageRecord]) -> None:
         names = _names_of(rows)
@@ -178,6 +189,24 @@ class UsageRecordAdmin(ReadOnlyAdmin):
     @column("Cost")
     def cost(self, record: UsageRecord) -> str:
         return money.show(record.cost_nano) if record.cost_nano else "–"
+
+    @column("Adjusted by")
+    def adjusted(self, record: UsageRecord) -> SafeString:
+        of_request = {"request_id": str(record.request_id)}
+        nano = Adjustment.objects.filter(tenant_id=record.tenant_id, **of_request).aggregate(nano=Sum("amount_nano"))
+        links = [(add_url("billing_adjustment", tenant=record.tenant_id, **of_request), "Adjust")]
+        if nano["nano"] is not None:
+            links.insert(0, (list_url("billing_adjustment", q=of_request["request_id"]), dollars(nano["nano"])))
+        return row_of_links(links)
+
+    @column("Tags")
+    def tag_values(self, record: UsageRecord) -> str:
+        return ", ".join(f"{key}: {value}" for key, value in sorted(record.tags.items())) or "–"
+
+    @column("Budgets")
+    def budgets(self, record: UsageRecord) -> str:
+        charged = f"charged to {len(record.charged)}" if record.charged else "charged to none"
+        return f"{charged}, a soft one of them exceeded" if record.over_budget else charged
 
     @column("Answer")
     def way(self, record: UsageRecord) -> str:

@@ -56,7 +56,7 @@ class Migration(migrations.Migration):
                 ("rows", models.PositiveIntegerField(help_text="Of the file, without its header.")),
                 ("ignored_rows", models.PositiveIntegerField(default=0, help_text="Of days outside the span.")),
                 ("ours_nano", models.BigIntegerField()),
-                ("theirs_nano", models.BigIntegerField(null=True)),
+                ("theirs_nano", models.BigIntegerField(blank=True, null=True)),
                 (
                     "differing",
                     models.PositiveIntegerField(help_text="Lines beyond the tolerance, or of one side only."),

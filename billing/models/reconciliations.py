@@ -1,9 +1,11 @@
 """What was recorded here, held against what a provider says."""
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
 
 MOST_BASIS_POINTS = 10_000
+MOST_DAYS = 400
 
 
 class Reconciliation(models.Model):
@@ -26,7 +28,7 @@ class Reconciliation(models.Model):
     rows = models.PositiveIntegerField(help_text="Of the file, without its header.")
     ignored_rows = models.PositiveIntegerField(default=0, help_text="Of days outside the span.")
     ours_nano = models.BigIntegerField()
-    theirs_nano = models.BigIntegerField(null=True)
+    theirs_nano = models.BigIntegerField(null=True, blank=True)
     differing = models.PositiveIntegerField(help_text="Lines beyond the tolerance, or of one side only.")
     actor_kind = models.CharField(max_length=16)
     actor_id = models.CharField(max_length=100)
@@ -43,6 +45,20 @@ class Reconciliation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.provider}, {self.starts_on:%Y-%m-%d} to {self.ends_on:%Y-%m-%d}"
+
+    def clean(self) -> None:
+        """Refuses a span that makes no sense.
+
+        Raises:
+            ValidationError: which day to change.
+        """
+        if self.starts_on is None or self.ends_on is None:  # a form whose fields were refused
+            return
+        days = (self.ends_on - self.starts_on).days + 1
+        if days < 1:
+            raise ValidationError({"ends_on": "It lies before the first day."})
+        if days > MOST_DAYS:
+            raise ValidationError({"ends_on": f"Compare at most {MOST_DAYS} days at a time."})
 
 
 class ReconciliationLine(models.Model):

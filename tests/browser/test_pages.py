@@ -11,6 +11,7 @@ from accounts.actions import groups, members
 from accounts.models import Membership
 from billing.charging import value_key
 from tests.factories import THE_SYSTEM, a_budget, a_key, a_model, a_provider, a_tag, an_override
+from tests.factories.accounting import a_credit, a_reconciliation
 from tests.factories.control import a_meter, a_refusal, a_usage_record, an_admin
 
 pytestmark = pytest.mark.browser
@@ -39,7 +40,10 @@ def paths(databases: None) -> list[str]:
     groups.add(group=Group(name="Auditors"), permissions=[], by=THE_SYSTEM)
     a_usage_record(key)
     a_refusal(key)
-    return ["/admin/", "/admin/password_change/", *_paths_of_tables()]
+    a_credit(key.tenant)
+    a_reconciliation()
+    statement = f"/admin/statements/?tenant={key.tenant.slug}"
+    return ["/admin/", "/admin/reports/", statement, "/admin/password_change/", *_paths_of_tables()]
 
 
 def _paths_of_tables() -> list[str]:

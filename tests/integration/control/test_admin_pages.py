@@ -18,6 +18,7 @@ from accounts.models import ApiKey, Membership, Tenant, User
 from billing.actions import webhooks
 from compliance.admin.base import ReadOnlyAdmin
 from tests.factories import THE_SYSTEM, a_budget, a_key, a_model, a_provider, a_tag, a_tenant
+from tests.factories.accounting import a_credit, a_reconciliation
 from tests.factories.alerts import an_alert_rule, an_endpoint
 from tests.factories.control import a_refusal, a_usage_record, an_admin
 
@@ -49,6 +50,8 @@ def rows() -> ApiKey:
     groups.add(group=Group(name="Auditors"), permissions=[], by=THE_SYSTEM)
     a_usage_record(key)
     a_refusal(key, requests=7)
+    a_credit(key.tenant)
+    a_reconciliation()
     endpoint, _ = an_endpoint("https://hooks.example/", tenant=key.tenant)
     an_alert_rule(tenant=key.tenant, endpoints=(endpoint,))
     webhooks.send_test(endpoint=endpoint, by=THE_SYSTEM)
