@@ -301,7 +301,14 @@ async def _settle(cursor: Cursor, settlements: list[Settlement]) -> list[bool]:
     )
     row = await cursor.fetchone()
     settled = set(row[0]) if row else set()
-    return [settlement.request_id in settled for settlement in settlements]
+    return [_taken(settled, settlement.request_id) for settlement in settlements]
+
+
+def _taken(ids: set[str], wanted: str) -> bool:
+    """Whether it is among them; once, also if it is asked for twice."""
+    there = wanted in ids
+    ids.discard(wanted)
+    return there
 
 
 async def _note(cursor: Cursor, records: list[Mapping[str, Any]]) -> list[None]:

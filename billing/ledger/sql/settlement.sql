@@ -52,7 +52,8 @@ BEGIN
     JOIN jsonb_array_elements(records) WITH ORDINALITY AS record (value, ordinality) USING (ordinality);
 END $$;
 
--- Settles requests at what they really cost. A hold is settled once: of a repeated call nothing counts twice.
+-- Settles requests at what they really cost. A hold is settled once: of a repeated call nothing counts twice, nor of a
+-- request that comes twice in one call.
 -- Returns the ids that this call settled; the others had been settled, or swept, before.
 CREATE FUNCTION settle(s_ids uuid[], s_costs_nano bigint[], s_input bigint[], s_output bigint[], s_records jsonb)
 RETURNS uuid[] LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
@@ -69,8 +70,11 @@ BEGIN
         array_agg(s.output ORDER BY s.ord), jsonb_agg(record.value ORDER BY s.ord)
     INTO claimed, costs, inputs, outputs, records
     FROM gone
-    JOIN unnest(s_ids, s_costs_nano, s_input, s_output) WITH ORDINALITY AS s (id, cost, input, output, ord)
-        ON s.id = (gone.hold).request_id
+    JOIN (
+        SELECT DISTINCT ON (id) *
+        FROM unnest(s_ids, s_costs_nano, s_input, s_output) WITH ORDINALITY AS each (id, cost, input, output, ord)
+        ORDER BY id, ord
+    ) AS s ON s.id = (gone.hold).request_id
     JOIN jsonb_array_elements(s_records) WITH ORDINALITY AS record (value, ord) ON record.ord = s.ord;
     IF claimed IS NULL THEN
         RETURN '{}';
