@@ -5,7 +5,7 @@ CREATE FUNCTION forget_meters(most integer) RETURNS integer LANGUAGE sql AS $$
     WITH idle AS (
         SELECT id FROM meter
         WHERE held = 0 AND (
-            (period_end = 'epoch' AND tat_ns < extract(epoch FROM clock_timestamp())::bigint * 1000000000)
+            (period_end = 'epoch' AND tat_ns <= (extract(epoch FROM clock_timestamp()) * 1000000)::bigint * 1000)
             OR (period_end > 'epoch' AND period_end < clock_timestamp() - interval '1 day' AND strpos(name, '#') > 0)
         )
         ORDER BY id LIMIT most FOR UPDATE SKIP LOCKED
