@@ -57,10 +57,14 @@ DECLARE
 BEGIN
     -- Meters appear with their first use. In the order of the unique index, before any lock is held.
     INSERT INTO meter (tenant_id, name)
-    SELECT tenant, name FROM unnest(m_tenants, m_names, m_most) AS wanted (tenant, name, most)
-    WHERE NOT EXISTS (SELECT FROM meter WHERE meter.tenant_id = tenant AND meter.name = wanted.name)
-        AND (strpos(name, '#') IN (0, length(name)) OR most > (
-            SELECT count(*) FROM meter AS other WHERE other.tenant_id = tenant AND strpos(other.name, '#') > 0))
+    SELECT tenant, name FROM (
+        SELECT tenant, name, most, bounded, row_number() OVER (PARTITION BY tenant, bounded ORDER BY name) AS nth
+        FROM unnest(m_tenants, m_names, m_most) AS wanted (tenant, name, most)
+        CROSS JOIN LATERAL (SELECT strpos(name, '#') NOT IN (0, length(name))) AS separate (bounded)
+        WHERE NOT EXISTS (SELECT FROM meter WHERE meter.tenant_id = tenant AND meter.name = wanted.name)
+    ) AS missing
+    WHERE NOT bounded OR most >= nth + (
+        SELECT count(*) FROM meter AS other WHERE other.tenant_id = tenant AND strpos(other.name, '#') > 0)
     ORDER BY tenant, name
     ON CONFLICT DO NOTHING;
 
