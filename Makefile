@@ -57,7 +57,7 @@ format: install-dev ## put code and templates into shape
 	@$(BIN)/python -m ruff format .
 	@$(TEMPLATES) -exec $(BIN)/djade --target-version 5.2 {} +
 
-bench: install-dev ## measure the gateway against a raw forwarder
+bench: install-dev ## measure the gateway, against a raw forwarder and alone; half an hour
 	@$(BIN)/python -m benchmarks
 
 lock: ## pin the newest dependencies that pyproject.toml allows (needs uv)
