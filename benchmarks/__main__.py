@@ -8,8 +8,17 @@ from pathlib import Path
 from benchmarks import scenarios
 from benchmarks.scratch import scratch
 
-FURTHER = ("admission", "scaling", "crowd", "refusals", "reports", "pinned", "soak")
-"""Each a module with a command line of its own; the shortest first."""
+QUICK, STRICT = "quick", "strict"
+FURTHER = {
+    "admission": (QUICK, STRICT),
+    "scaling": (QUICK, STRICT),
+    "crowd": (QUICK, STRICT),
+    "refusals": (),
+    "reports": (QUICK,),
+    "pinned": (QUICK, STRICT),
+    "soak": (QUICK, STRICT),
+}
+"""Modules with a command line of their own, and which of this one's options they take."""
 
 
 def main() -> None:
@@ -29,7 +38,7 @@ def main() -> None:
 def _run(name: str, arguments: argparse.Namespace) -> int:
     """Runs another benchmark in a process of its own; returns its exit status."""
     print(f"\n── {name}", flush=True)
-    options = [f"--{option}" for option in ("quick", "strict") if getattr(arguments, option)]
+    options = [f"--{option}" for option in FURTHER[name] if getattr(arguments, option)]
     return subprocess.run([sys.executable, "-m", f"benchmarks.{name}", *options]).returncode
 
 
