@@ -52,11 +52,14 @@ class Post:
 
 def deliver(*, at: datetime | None = None) -> int:
     """Tries what is due, one run at a time; returns how many were delivered."""
-    at = at or timezone.now()
-    due = _lease(at)
-    answers = {**_send_mails([each for each in due if each.endpoint is None]), **_send_posts(due, at)}
-    for delivery in due:
-        _conclude(delivery, answers[delivery.pk], at=at)
+    began = timezone.now()
+    at = at or began
+    due = {delivery.pk: delivery for delivery in _lease(at)}
+    mails = [each for each in due.values() if each.channel == AlertDelivery.Channel.EMAIL]
+    answers = {**_send_mails(mails), **_send_posts(due.values(), at)}
+    ended = at + (timezone.now() - began)  # waits begin when an attempt has failed, which may take a while
+    for pk, answer in answers.items():
+        _conclude(due[pk], answer, at=ended)
     return sum(answer.is_success for answer in answers.values())
 
 
@@ -103,7 +106,7 @@ def _send_posts(due: Collection[AlertDelivery], at: datetime) -> dict[int, Answe
     answers: dict[int, Answer] = {}
     ready: dict[int, Post] = {}
     for delivery in due:
-        if delivery.endpoint is not None:
+        if delivery.endpoint is not None:  # else it was deleted this very moment, and the delivery given up with it
             try:
                 ready[delivery.pk] = _post(delivery, delivery.endpoint, at)
             except DecryptionFailed:
