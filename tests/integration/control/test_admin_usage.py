@@ -39,6 +39,22 @@ def test_it_works(client: Client, key: ApiKey) -> None:
     assert shown(client) == [str(record.request_id)]
 
 
+def test_a_record_shows_what_it_is_attributed_to(client: Client, key: ApiKey) -> None:
+    record = a_usage_record(
+        key,
+        end_user="eu_abcdefghijklmnopqrstuvwx",
+        tags={"team": "red", "feature": "chat"},
+        served_model="gpt-cheap",
+        charged=[1, 2],
+        over_budget=True,
+    )
+    text = client.get(f"{LIST}{record.pk}/change/").content.decode()
+    assert "eu_abcdefghijklmnopqrstuvwx" in text
+    assert "feature: chat, team: red" in text
+    assert "gpt-cheap" in text
+    assert "charged to 2, a soft one of them exceeded" in text
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [("model", "gpt-other"), ("outcome", "refused"), ("code", "model_not_found")],
