@@ -6,7 +6,9 @@ from typing import TypeVar
 
 import pytest
 
+from config.asgi import libpq_params
 from tests import factories
+from tests.integration.data.ledger_story import Params, tenant_ids
 from tests.integration.data.world import World, a_world
 from tests.system.processes import free_port
 
@@ -30,3 +32,15 @@ def story(databases: None) -> Callable[[Callable[[World], Awaitable[T]]], T]:
         return asyncio.run(told())
 
     return run
+
+
+@pytest.fixture(scope="session")
+def params(databases: None) -> Params:
+    """How to connect to the ledger."""
+    return libpq_params("ledger")
+
+
+@pytest.fixture
+def tenant() -> int:
+    """The id of a tenant that no other test uses, and of which only the ledger knows."""
+    return next(tenant_ids)
