@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator
 
 import structlog
 
-from gateway.errors import BudgetExceeded, Refusal, UpstreamFailed
+from gateway.errors import BudgetExceeded, Refusal, Unavailable, UpstreamFailed
 from gateway.exchange import Exchange
 from gateway.plane import Plane
 from gateway.stages import admit, call, relay, route, settle, validate
@@ -43,7 +43,7 @@ async def stream(exchange: Exchange, plane: Plane) -> AsyncGenerator[bytes, None
     """The pieces of a stream that `run` began. When it is closed early, the upstream is told at once.
 
     Raises:
-        UpstreamFailed: the stream ended early; it is on record then.
+        UpstreamFailed, BudgetExceeded, Unavailable: the stream ended early; it is on record then, and charged.
     """
     try:
         async for piece in relay.run(exchange, plane):
@@ -52,7 +52,7 @@ async def stream(exchange: Exchange, plane: Plane) -> AsyncGenerator[bytes, None
     except BudgetExceeded as error:
         await _settled(_conclude(exchange, plane, outcome="over_budget", code=error.code))
         raise
-    except UpstreamFailed as error:
+    except (UpstreamFailed, Unavailable) as error:
         await _settled(_conclude(exchange, plane, outcome="cut", code=error.code, status=plane.status_of(error)))
         raise
     except Exception as error:
