@@ -94,18 +94,14 @@ class Charging:
         return known
 
 
-def shared(meters: MeterSet) -> MeterSet:
-    """The same meters, but for the separate ones those that are for all values together."""
-    return MeterSet(tuple(_shared(spec) for spec in meters.specs))
+def shared(meters: MeterSet, *, name: str) -> MeterSet:
+    """The same meters, but for the separate one of that name the one that is for all values together."""
+    return MeterSet(tuple(_shared(spec) if spec.name == name else spec for spec in meters.specs))
 
 
 def without_refusal(meters: MeterSet, *, budgets: frozenset[str]) -> MeterSet:
     """The same meters, of which those budgets (by name) count and do not refuse."""
     return MeterSet(tuple(replace(spec, soft=True) if spec.name in budgets else spec for spec in meters.specs))
-
-
-def is_separate(spec: MeterSpec) -> bool:
-    return SEPARATE in spec.name
 
 
 def value_key(value: str) -> str:

@@ -85,13 +85,15 @@ def _meters(exchange: Exchange, lenient: frozenset[str]) -> MeterSet:
 
 async def _ask(exchange: Exchange, plane: Plane) -> Standing:
     """The ledger's answer. A separate meter that would be one too many gives way to the one for all such values."""
-    standing = await plane.ledger.admit(_admission(exchange))
-    if standing.no_room_for is not None:  # once more: it may have been tidied away in that very moment
+    missing = set()
+    while True:
         standing = await plane.ledger.admit(_admission(exchange))
-    if standing.no_room_for is not None:
-        exchange.meters = charging.shared(exchange.meters)
-        standing = await plane.ledger.admit(_admission(exchange))
-    return standing
+        if standing.no_room_for is None:
+            return standing
+        name = standing.no_room_for.name
+        if name in missing:  # not only tidied away in that very moment
+            exchange.meters = charging.shared(exchange.meters, name=name)
+        missing.add(name)
 
 
 def _downgrading(exchange: Exchange, standing: Standing) -> list[MeterSpec]:
