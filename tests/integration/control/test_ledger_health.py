@@ -102,7 +102,7 @@ def test_a_ledger_that_does_not_answer(client: Client, ledger_is: Is) -> None:
     ],
     ids=["well", "mover", "sweep"],
 )
-def test_the_front_page_warns(client: Client, ledger_is: Is, fields: dict[str, float], warning: str) -> None:
+def test_the_front_page_warns(client: Client, ledger_is: Is, fields: dict[str, Any], warning: str) -> None:
     ledger_is(replace(WELL, **fields))
     shown = text(client, "/admin/")
     assert ("pcl-warning" in shown) is bool(warning)

@@ -5,6 +5,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from pytest_django.fixtures import Settings
 
+from billing import ledger_health
 from config.asgi import libpq_params
 from gateway.http import exposition
 from tests.integration.data.world import Client, Story, World
@@ -59,8 +60,6 @@ def test_it_works(story: Story) -> None:
 
 
 def test_what_pins_the_ledger_is_seen(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
-    from billing import ledger_health
-
     monkeypatch.setattr(ledger_health.now, "__kwdefaults__", {"older_than_s": 0.0})
 
     async def tell(world: World) -> None:
@@ -78,7 +77,7 @@ def test_without_its_ledger_the_rest_is_still_told(story: Story, monkeypatch: py
     def down() -> None:
         raise psycopg.OperationalError("down")
 
-    monkeypatch.setattr(exposition.ledger_health, "now", down)
+    monkeypatch.setattr(ledger_health, "now", down)
 
     async def tell(world: World) -> None:
         found = await figures(world)

@@ -38,8 +38,10 @@ class World:
 
 
 class Client:
-    """One request, sent from `address` with `secret` as its key and `extra` headers. `leave` and `before_sending` decide
-    how it behaves; `sent` is what it received."""
+    """One request, sent from `address` with `secret` as its key and `extra` headers.
+
+    `leave` and `before_sending` decide how it behaves; `sent` is what it received.
+    """
 
     def __init__(self, world: World, path: str, body: bytes) -> None:
         self._world = world
