@@ -28,7 +28,9 @@ class Allowance:
         self._refused = False
 
     async def covers(self) -> bool:
-        """Whether the output so far is held for. Asks for more in good time; waits only when nothing is left.
+        """Whether the output that was read is held for, and may be passed on.
+
+        Asks for more in good time, and waits only when nothing is left.
 
         Raises:
             Unavailable: the ledger does not answer, and nothing is left.
@@ -41,11 +43,11 @@ class Allowance:
             self._take(self._asked)
         if taken >= exchange.output_tokens - RESERVE_TOKENS:
             self._ask()
-        while taken >= exchange.output_tokens and self._asked is not None:
+        while taken > exchange.output_tokens and self._asked is not None:
             await asyncio.wait({self._asked})
             self._take(self._asked)
             self._ask()
-        return taken < exchange.output_tokens or not self._limited
+        return taken <= exchange.output_tokens or not self._limited
 
     @property
     def _limited(self) -> bool:
@@ -71,7 +73,7 @@ class Allowance:
         try:
             granted = answered.result()
         except psycopg.Error as error:
-            if self._exchange.produced.about() >= self._exchange.output_tokens:
+            if self._exchange.produced.about() > self._exchange.output_tokens:
                 raise Unavailable("The gateway cannot reach its ledger right now. Retry in a moment.") from error
             return  # asked again with the next piece
         if granted:

@@ -12,11 +12,13 @@ SLICE_CHARS = 16_000
 
 BYTES_PER_CHAR = 4
 
+Mark = tuple[int, int, int, int]
+
 
 class Produced:
     """Collects pieces of text as they pass through. `began_at` (`time.perf_counter`): when the first one did."""
 
-    __slots__ = ("_counted", "_pending", "_pending_most", "_pieces", "began_at", "tokenizer")
+    __slots__ = ("_counted", "_pending", "_pending_most", "_pieces", "began_at", "bytes_most", "tokenizer")
 
     def __init__(self, tokenizer: str = BYTES) -> None:
         self.tokenizer = tokenizer
@@ -25,6 +27,7 @@ class Produced:
         self._pending_most = 0  # tokens that they cannot be more than
         self._counted = 0
         self.began_at: float | None = None
+        self.bytes_most = 0
 
     @property
     def _encoding(self) -> str:
@@ -34,7 +37,18 @@ class Produced:
         if self.began_at is None:
             self.began_at = time.perf_counter()
         self._pieces.append(text)
-        self._pending_most += len(text) if text.isascii() else BYTES_PER_CHAR * len(text)
+        most = len(text) if text.isascii() else BYTES_PER_CHAR * len(text)
+        self._pending_most += most
+        self.bytes_most += most
+
+    def mark(self) -> Mark:
+        """Where it stands now, for `reset`."""
+        return len(self._pieces), self._pending, self._pending_most, self._counted
+
+    def reset(self, mark: Mark) -> None:
+        """Forgets what was added since."""
+        length, self._pending, self._pending_most, self._counted = mark
+        del self._pieces[length:]
 
     @property
     def text(self) -> str:
@@ -45,7 +59,12 @@ class Produced:
         return self._counted + self._pending_most
 
     def about(self) -> int:
-        """The tokens so far, each piece of text counted once; a cut between two counts may add one."""
+        """The tokens so far, each piece of text counted once; a cut between two counts may add one.
+
+        Where the model's tokenizer is not known, they are bounded by bytes, as another one would count too few.
+        """
+        if self.tokenizer == BYTES:
+            return self.at_most()
         if self._pending < len(self._pieces):
             self._counted += _count("".join(self._pieces[self._pending :]), self._encoding)
             self._pending, self._pending_most = len(self._pieces), 0

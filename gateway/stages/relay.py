@@ -6,7 +6,10 @@ from gateway.allowance import Allowance
 from gateway.errors import BudgetExceeded, UpstreamCut, UpstreamFailed
 from gateway.exchange import Exchange
 from gateway.plane import Plane
+from gateway.produced import Mark
 from gateway.providers import openai
+
+_PREFIX = b"data: "
 
 
 async def run(exchange: Exchange, plane: Plane) -> AsyncIterator[bytes]:
@@ -21,36 +24,53 @@ async def run(exchange: Exchange, plane: Plane) -> AsyncIterator[bytes]:
     batch = exchange.first_events
     allowance = Allowance(exchange, plane.ledger)
     while batch:
-        piece, failure = _read(exchange, batch)
-        if piece:
-            yield piece
+        passed = exchange.produced.mark()
+        pieces, failure = _read(exchange, batch)
+        if not await allowance.covers():
+            yield _as_far_as_held(exchange, pieces, passed)
+            raise BudgetExceeded("The answer was ended here: a budget has no room for more.", resets_at=None)
+        if pieces:
+            yield b"".join(pieces)
         if failure:
             raise failure
         if openai.DONE in batch:
             return
-        if not await allowance.covers():
-            yield b"data: " + openai.length_event(exchange.first_events[0]) + b"\n\n"
-            raise BudgetExceeded(
-                f"The answer was ended after {exchange.produced.about()} tokens: a budget has no room for more.",
-                resets_at=None,
-            )
         batch = await exchange.upstream.next_events()
     if not exchange.finished:  # some say that they have finished, and leave out `[DONE]`
         raise UpstreamCut("The upstream closed the connection before its answer was complete.")
 
 
-def _read(exchange: Exchange, batch: Sequence[bytes]) -> tuple[bytes, UpstreamFailed | None]:
+def _read(exchange: Exchange, batch: Sequence[bytes]) -> tuple[list[bytes], UpstreamFailed | None]:
     """Notes what the events of `batch` say. Returns those that the client gets, framed, and why there are no more."""
-    framed = []
+    framed: list[bytes] = []
     for data in batch:
         if data == openai.DONE:
             break
         try:
             if _is_for_client(exchange, data):
-                framed.append(b"data: " + data + b"\n\n")
+                framed.append(_framed(data))
         except UpstreamFailed as failure:
-            return b"".join(framed), failure
-    return b"".join(framed), None
+            return framed, failure
+    return framed, None
+
+
+def _as_far_as_held(exchange: Exchange, pieces: list[bytes], passed: Mark) -> bytes:
+    """What of the last pieces the hold is enough for, and the chunk that says that the answer ends for its length."""
+    produced = exchange.produced
+    produced.reset(passed)
+    for number, piece in enumerate(pieces):
+        before = produced.mark()
+        produced.add(openai.read(piece.removeprefix(_PREFIX)).produced)
+        if produced.about() > exchange.output_tokens:
+            produced.reset(before)
+            pieces = pieces[:number]
+            break
+    ended = openai.length_event(exchange.first_events[0])
+    return b"".join((*pieces, _framed(ended)))
+
+
+def _framed(data: bytes) -> bytes:
+    return _PREFIX + data + b"\n\n"
 
 
 def _is_for_client(exchange: Exchange, data: bytes) -> bool:

@@ -41,6 +41,8 @@ def _used(exchange: Exchange) -> tuple[Tokens, bool]:
     produced = _produced(exchange)
     if reported is None:
         return Tokens(input=exchange.input_estimate, output=produced), True
+    if exchange.outcome == "over_budget":  # what came beyond was not passed on, and nothing is left to pay it with
+        return replace(reported, output=min(reported.output, exchange.output_tokens)), True
     # It broke off after a report: what came after that report was not in it.
     return replace(reported, output=max(reported.output, produced)), reported.output < produced
 
@@ -52,20 +54,20 @@ def _is_billed(exchange: Exchange) -> bool:
 
 
 def _produced(exchange: Exchange) -> int:
-    """Output tokens that passed through here, never more than the request may have.
+    """Output tokens that passed through here, never more than were held for.
 
     Of a whole answer that its client did not wait for nothing is known but the time that the upstream had, and so it is
     with reasoning that is not shown. It counts as what could be written in that time: otherwise, leaving just before
     the answer would make it free.
     """
     if exchange.outcome == "client_left" and not exchange.streamed:
-        return min(_writable(exchange, until=time.perf_counter()), exchange.output_most)
+        return min(_writable(exchange, until=time.perf_counter()), exchange.output_tokens)
     hidden = 0
     if exchange.served.hidden_reasoning and exchange.streamed and exchange.sent_at is not None:
         hidden = _writable(exchange, until=exchange.produced.began_at or time.perf_counter())
-    if exchange.produced.at_most() > COUNTED_BYTES:
-        return exchange.output_most
-    return min(hidden + exchange.produced.tokens(), exchange.output_most)
+    if exchange.produced.bytes_most > COUNTED_BYTES:
+        return exchange.output_tokens
+    return min(hidden + exchange.produced.tokens(), exchange.output_tokens)
 
 
 def _writable(exchange: Exchange, *, until: float) -> int:
