@@ -100,7 +100,8 @@ def _day_by_day(query: Query) -> Iterator[DayLine]:
     for number in range((query.end - query.start).days):
         day = query.start + timedelta(days=number)
         found = list(reports.lines(replace(query, start=day, end=day + timedelta(days=1))))
-        connection.close_if_unusable_or_obsolete()
+        if not connection.in_atomic_block:
+            connection.close()  # back into the pool
         yield from found
 
 

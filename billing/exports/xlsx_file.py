@@ -1,7 +1,7 @@
 """A spreadsheet with numbers that are numbers, written row by row in constant memory."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from decimal import Decimal
 from itertools import chain, islice
 from typing import Any
@@ -23,7 +23,7 @@ _FORMATS = {Kind.COUNT: "#,##0", Kind.DOLLARS: "$#,##0.00#######", Kind.SHARE: "
 _WIDTHS = {Kind.TEXT: 28, Kind.COUNT: 14, Kind.DOLLARS: 18, Kind.NANO: 20, Kind.SHARE: 11}
 
 
-def chunks(table: Table) -> Iterator[bytes]:
+def chunks(table: Table) -> Generator[bytes]:
     """The file, piece by piece. It is complete on disk before the first piece: its directory stands at its end."""
     with tempfile.NamedTemporaryFile(suffix=".xlsx") as file:
         _write(table, file.name)
