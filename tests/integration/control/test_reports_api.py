@@ -202,7 +202,7 @@ def test_what_is_not_kept_together_cannot_be_asked_together(split: str, client: 
 
 def test_a_key_of_another_tenant_is_refused(client: Client, key: ApiKey) -> None:
     rival = a_key(tenant=a_tenant("umbrella"))[0]
-    error = client.get(PATH, {"tenant": key.tenant.slug, "api_key": rival.pk}).json()["error"]
+    error = client.get(PATH, {"tenant": key.tenant.slug, "api_key": rival.public_id}).json()["error"]
     assert error["param"] == "api_key"
     assert "another tenant" in error["message"]
 
