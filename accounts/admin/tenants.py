@@ -7,7 +7,9 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.widgets import UnfoldAdminSelectWidget
@@ -179,6 +181,7 @@ class TenantAdmin(GovernedAdmin):
                 (list_url("billing_budget", **own), "Budgets"),
                 (list_url("billing_attributiontag", **own), "Attribution tags"),
                 (list_url("billing_usagerecord", tenant_id=tenant.pk), "Usage"),
+                (f"{reverse('statements')}?{urlencode({'tenant': tenant.slug})}", "Statements"),
                 (list_url("compliance_auditevent", tenant_id=tenant.pk), "Audit log"),
             )
         )
