@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ValidationError
@@ -36,8 +37,8 @@ def complete(adjustment: Adjustment) -> None:
     Raises:
         ValidationError: the request is unknown, or a credit is more than it has cost.
     """
-    if adjustment.request_id:
-        _complete_from_record(adjustment)
+    if adjustment.request_id is not None:
+        _complete_from_record(adjustment, adjustment.request_id)
     elif adjustment.api_key is not None:
         adjustment.application_id = adjustment.application_id or adjustment.api_key.application_id
         adjustment.environment = adjustment.environment or adjustment.api_key.environment
@@ -72,13 +73,13 @@ def labels(names: Collection[str], *, tenant_id: int) -> list[str]:
     return [_label(budgets.get(_budget_part(name), name), name) for name in names]
 
 
-def _complete_from_record(adjustment: Adjustment) -> None:
-    record = UsageRecord.objects.filter(tenant_id=adjustment.tenant_id, request_id=adjustment.request_id).first()
+def _complete_from_record(adjustment: Adjustment, request_id: UUID) -> None:
+    record = UsageRecord.objects.filter(tenant_id=adjustment.tenant_id, request_id=request_id).first()
     if record is None:
         raise ValidationError(
             {"request_id": "The tenant has no usage record of it. One appears a second or two after a request ends."}
         )
-    adjusted = Adjustment.objects.filter(tenant_id=adjustment.tenant_id, request_id=adjustment.request_id)
+    adjusted = Adjustment.objects.filter(tenant_id=adjustment.tenant_id, request_id=record.request_id)
     cost_nano = record.cost_nano + (adjusted.aggregate(nano=Sum("amount_nano"))["nano"] or 0)
     if cost_nano + adjustment.amount_nano < 0:
         raise ValidationError({"amount_nano": f"The request has cost {money.show(cost_nano)}; credit at most that."})

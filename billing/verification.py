@@ -168,7 +168,8 @@ def _state(tenant_id: int | None, ids: Collection[int] | None) -> _State:
 
 
 def _meter(row: tuple[Any, ...]) -> _Meter:
-    return _Meter(*row[:8], held_by_holds=int(row[8]), used_here=int(row[9]))
+    *plain, held_by_holds, used_here = row[:10]
+    return _Meter(*plain, int(held_by_holds), int(used_here))
 
 
 def _admitted_until(cursor: Any) -> datetime:
@@ -196,7 +197,7 @@ def _used_in_main(state: _State, progress: Progress | None) -> dict[int, int]:
     used: dict[int, int] = defaultdict(int)
     budgets = [meter for meter in state.meters if meter.is_budget]
     tenants = {meter.tenant_id for meter in budgets}
-    values = {
+    values: dict[str, Any] = {
         "ids": [meter.id for meter in budgets],
         "counts": [meter.counts_from for meter in budgets],
         "until": state.until,

@@ -1,6 +1,5 @@
 """Adjustments: add one after a look at what it changes, and see those that were made."""
 
-from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -134,7 +133,7 @@ class AdjustmentAdmin(DollarFields, GovernedAdmin):
     )
     readonly_fields = ("tenant_name", "amount", "why", "what", "state_label", "applied", "changed", "when", "who")
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Adjustment | None = None) -> Sequence[str]:
+    def get_readonly_fields(self, request: HttpRequest, obj: Adjustment | None = None) -> tuple[str, ...]:
         return self.readonly_fields if obj else ()
 
     def add_view(
@@ -159,8 +158,7 @@ class AdjustmentAdmin(DollarFields, GovernedAdmin):
             "adjustment": adjustment,
             "amount": dollars(adjustment.amount_nano),
             "what": about(adjustment),
-            "effects": effects
-            and [(each.label, dollars(each.before_nano), dollars(each.after_nano)) for each in effects],
+            "effects": [(each.label, dollars(each.before_nano), dollars(each.after_nano)) for each in effects or ()],
             "is_known": effects is not None,
             "sent": {**sent, CONFIRMED: "1"},
             "back": add_url("billing_adjustment", **{name: text for name, text in sent.items() if text}),

@@ -1,6 +1,6 @@
 """Reconciliations: send in what a provider says, and see where it says something else."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from decimal import Decimal
 from typing import Any
 
@@ -8,7 +8,7 @@ from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString, mark_safe
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
@@ -22,7 +22,7 @@ from unfold.widgets import (
 from billing.actions import reconciliations
 from billing.admin.price_forms import PriceForm
 from billing.admin.reconciliation_lines import lines_of, shown, table_of
-from billing.exports.download import download
+from billing.exports.download import Download, download
 from billing.exports.statement_pdf import dollars
 from billing.models import Reconciliation
 from billing.provider_exports import MOST_BYTES
@@ -73,8 +73,8 @@ class ReconciliationForm(GovernedForm):
             slugs = PriceForm.provider_slugs()
             self.fields["provider"].choices = [("", "Choose one"), *((s, s) for s in slugs)]  # type: ignore[attr-defined]
 
-    def clean_export(self) -> UploadedFile:
-        file: UploadedFile = self.cleaned_data["export"]
+    def clean_export(self) -> "UploadedFile[bytes]":
+        file: UploadedFile[bytes] = self.cleaned_data["export"]
         if (file.size or 0) > MOST_BYTES:
             raise ValidationError(f"It has more than {MOST_BYTES // 1024 // 1024} MB; export a shorter span.")
         return file
@@ -120,11 +120,11 @@ class ReconciliationAdmin(GovernedAdmin):
     )
     readonly_fields = ("provider", "span", "verdict", "ours", "theirs", "table", "when", "who", "source")
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Reconciliation | None = None) -> Sequence[str]:
+    def get_readonly_fields(self, request: HttpRequest, obj: Reconciliation | None = None) -> tuple[str, ...]:
         return self.readonly_fields if obj else ()
 
     def create_row(self, request: HttpRequest, row: Reconciliation, form: ReconciliationForm) -> None:
-        file: UploadedFile = form.cleaned_data["export"]
+        file: UploadedFile[bytes] = form.cleaned_data["export"]
         row.file_name = str(file.name)[:200]
         reconciliations.run(reconciliation=row, export=file.read(), by=actor_of(request))
 
@@ -132,7 +132,7 @@ class ReconciliationAdmin(GovernedAdmin):
         return ("csv",)
 
     @button("Download CSV", icon="download", permissions=["view"])
-    def csv(self, request: HttpRequest, object_id: str) -> HttpResponse:
+    def csv(self, request: HttpRequest, object_id: str) -> Download:
         row: Any = self.get_object(request, object_id)
         if row is None:
             raise Http404

@@ -52,7 +52,7 @@ class Reconciliation(models.Model):
         Raises:
             ValidationError: which day to change.
         """
-        if self.starts_on is None or self.ends_on is None:  # a form whose fields were refused
+        if None in (self.starts_on, self.ends_on):  # a form whose fields were refused
             return
         days = (self.ends_on - self.starts_on).days + 1
         if days < 1:

@@ -135,7 +135,7 @@ def test_an_export_is_compared_and_kept(browser: Client, provider: Provider, key
     assert "Only at the provider" in page
     assert "$0.501" in page
     file = browser.get(f"/admin/billing/reconciliation/{row.pk}/csv/")
-    text = b"".join(file).decode()  # type: ignore[arg-type]
+    text = b"".join(file).decode()
     assert "2026-03-02,gpt-a,both,yes,1,1,0," in text
     assert "2026-03-03,gpt-b,theirs,no,,1,," in text
 
