@@ -20,7 +20,7 @@ from tests.system.processes import Gateway, Sandbox
 pytestmark = pytest.mark.system
 
 REQUESTS = 1000
-WAVE = 400
+WAVE = 300
 SIZES = (10, 20, 50)
 NANO_PER_TOKEN = 1_000
 PRICE = {"input_nano": 0, "output_nano": NANO_PER_TOKEN * 1_000_000}
