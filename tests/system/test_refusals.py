@@ -224,12 +224,14 @@ def test_the_sdk_waits_by_itself_and_then_succeeds(gateway: Gateway, sandbox: Sa
 def test_who_hammers_is_told_the_remaining_wait_each_time(gateway: Gateway, model: Model) -> None:
     caller = a_caller(gateway, model, tier={"requests_per_minute": 1})
     use_up(caller, 1)
+    began = time.monotonic()
     waits = [int(refused(caller)[0].response.headers["retry-after-ms"]) for _ in range(20)]
+    seconds = math.ceil(time.monotonic() - began) + 1
     assert waits == sorted(waits, reverse=True)
     assert 55_000 < waits[-1] <= waits[0] <= 60_000
     records = eventually(lambda: [r for r in ledger.usages_of(caller.tenant) if r["outcome"] == "refused"])
     eventually(lambda: sum(r["requests"] for r in ledger.usages_of(caller.tenant) if r["outcome"] == "refused") == 20)
-    assert len(records) <= 3, "refusals of a second make one record"
+    assert len(records) <= 2 * seconds, "refusals of a second make two records: by the ledger, and from memory"
 
 
 def test_two_tenants_never_share_a_meter_but_a_tenants_keys_do(gateway: Gateway, model: Model) -> None:
