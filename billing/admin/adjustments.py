@@ -65,6 +65,10 @@ class AdjustmentForm(GovernedForm):
             *("application", "api_key", "environment", "model", "end_user", "tag", "tag_value"),
         )
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["seen"].initial = None  # a new row has an id already, and nobody can have changed it
+
     def clean_request_id(self) -> UUID | None:
         text = self.cleaned_data["request_id"].strip().removeprefix("req_")
         try:

@@ -58,6 +58,15 @@ def test_an_adjustment_is_made_after_a_look_at_what_it_changes(browser: Client, 
     assert (made.tenant, made.amount_nano, made.reason) == (key.tenant, -250_000_000, "Invoice 17")
 
 
+def test_what_the_form_hides_is_taken_back_as_it_is(browser: Client, key: ApiKey) -> None:
+    page = browser.get(ADJUST).content.decode()
+    found = re.findall(r'<input type="hidden" name="seen"[^>]*>', page)
+    assert found
+    seen = {"seen": value for tag in found for value in re.findall(r'value="([^"]*)"', tag)}
+    browser.post(ADJUST, fields(key, _confirmed="1", **seen))
+    assert Adjustment.objects.count() == 1
+
+
 def test_a_charge_is_above_zero(browser: Client, key: ApiKey) -> None:
     browser.post(ADJUST, fields(key, direction="charge", _confirmed="1"))
     assert Adjustment.objects.get().amount_nano == 250_000_000
