@@ -154,6 +154,8 @@ class AdjustmentAdmin(DollarFields, GovernedAdmin):
 
     def _preview(self, request: HttpRequest, adjustment: Adjustment) -> HttpResponse:
         sent = {name: str(value) for name, value in request.POST.items() if name != "csrfmiddlewaretoken"}
+        if sent.get("end_user"):
+            sent["end_user"] = adjustment.end_user  # the way back is an address, which browsers and logs keep
         effects = adjusting.effects(adjustment)
         context = {
             **self.admin_site.each_context(request),

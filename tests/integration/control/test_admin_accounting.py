@@ -62,9 +62,16 @@ def test_what_the_form_hides_is_taken_back_as_it_is(browser: Client, key: ApiKey
     page = browser.get(ADJUST).content.decode()
     found = re.findall(r'<input type="hidden" name="seen"[^>]*>', page)
     assert found
-    seen = {"seen": value for tag in found for value in re.findall(r'value="([^"]*)"', tag)}
-    browser.post(ADJUST, fields(key, _confirmed="1", **seen))
+    (seen,) = re.findall(r'value="([^"]*)"', found[0]) or [""]
+    browser.post(ADJUST, fields(key, _confirmed="1", seen=seen))
     assert Adjustment.objects.count() == 1
+
+
+def test_no_address_names_an_end_user(browser: Client, key: ApiKey) -> None:
+    text = browser.post(ADJUST, fields(key, end_user="maria@acme.example")).content.decode()
+    assert "maria" not in text
+    browser.post(ADJUST, hidden(text))
+    assert Adjustment.objects.get().end_user.startswith("eu_")
 
 
 def test_a_charge_is_above_zero(browser: Client, key: ApiKey) -> None:
