@@ -14,17 +14,18 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest
-from django.http.response import HttpResponse, HttpResponseBase
-from django.urls import Resolver404, get_resolver
+from django.http.response import HttpResponse
+from django.urls import Resolver404, ResolverMatch, get_resolver
 
 from accounts import tokens
 from accounts.tokens import Token
 from config.addresses import client_address, networks
 from gateway.errors import InvalidKey, InvalidRequest, NotFound, Refusal, TooLarge, TooSlow, Unavailable
-from gateway.http import hammered
-from gateway.http.base import Front, recognise, refused
-from gateway.http.problems import problem_of
+from gateway.http import answers, hammered
+from gateway.http.answers import Answer, Header
+from gateway.http.base import Asked, AsyncView, Front, recognise
 from gateway.http.sse import EventStream
+from gateway.http.urls import urlpatterns
 from gateway.ids import new_id
 from gateway.plane import Plane
 
@@ -54,6 +55,7 @@ class DataPlane(ASGIHandler):
         super().__init__()
         self.plane: Plane | None = None
         self._resolver = get_resolver("gateway.http.urls")
+        self._views = {f"/{pattern.pattern}": view for pattern in urlpatterns if (view := _view_of(pattern.callback))}
 
     def load_middleware(self, is_async: bool = False) -> None:
         """None: what middleware does elsewhere, `AsyncView` and this front do here."""
@@ -75,42 +77,63 @@ class DataPlane(ASGIHandler):
             if plane is not None:
                 plane.metrics.refused(error.code)
             log.info("refused", request_id=request_id, code=error.code, path=scope["path"][:100])
-            await _send_whole(send, refused(error, {}), request_id)
+            await _send_whole(send, answers.refused(error), request_id)
         except Exception as error:
             if plane is not None:
                 plane.metrics.faults += 1
             log.exception("request failed", request_id=request_id)
-            await _send_whole(send, _failed(error), request_id)
+            await _send_whole(send, answers.refused(error), request_id)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send, *, request_id: str, plane: Plane) -> None:
         headers: Headers = dict(scope["headers"])
         front = Front(plane=plane, request_id=request_id, address=_address(scope, headers))
         if not scope["path"].startswith("/v1/"):
-            await _send_whole(send, await self._answer(scope, front), request_id)
+            await _send_whole(send, await self._probed(scope, front), request_id)
             return
         front.token = _check_front(headers, plane)
         front.principal = await recognise(front.token, plane, address=front.address)
         front.body = await _read_body(receive)
         spent = plane.hammering.spent(front.principal)
         if spent is not None and scope["path"] in _LIMITED and front.principal.may_come_from(front.address):
-            answer = hammered.answer(spent, front)
-            await _send_raw(send, answer.status, answer.headers, answer.body, request_id)
+            await _send_whole(send, hammered.answer(spent, front), request_id)
             return
         async with _Listening(receive):
-            response = await self._answer(scope, front)
-            if isinstance(response, EventStream):
-                await _send_stream(send, response, front)
+            answer = await self._answer(scope, front)
+            if isinstance(answer, EventStream):
+                await _send_stream(send, answer, front)
             else:
-                await _send_whole(send, response, request_id)
+                await _send_whole(send, answer, request_id)
 
-    async def _answer(self, scope: Scope, front: Front) -> HttpResponseBase:
+    async def _answer(self, scope: Scope, front: Front) -> Answer | EventStream:
+        view, kwargs = self._views.get(scope["path"]), {}
+        if view is None:
+            match = self._resolve(scope)
+            view, kwargs = _view_of(match.func), match.kwargs
+        if view is None:
+            raise _not_found(scope)
+        return await view().dispatch(Asked(front, scope["method"]), **kwargs)
+
+    async def _probed(self, scope: Scope, front: Front) -> Answer:
+        """What a probe answers; those are plain Django views."""
         request: Any = ASGIRequest(scope, BytesIO())
         request.front = front
+        response: HttpResponse = await self._resolve(scope).func(request)
+        return Answer(response.status_code, answers.raw(dict(response.items())), response.content)
+
+    def _resolve(self, scope: Scope) -> ResolverMatch:
         try:
-            match = self._resolver.resolve(request.path_info)
+            return self._resolver.resolve(scope["path"])
         except Resolver404:
-            raise NotFound(f"Invalid URL ({request.method} {request.path_info[:200]}).") from None
-        return await match.func(request, *match.args, **match.kwargs)  # type: ignore[no-any-return]
+            raise _not_found(scope) from None
+
+
+def _not_found(scope: Scope) -> NotFound:
+    return NotFound(f"Invalid URL ({scope['method']} {scope['path'][:200]}).")
+
+
+def _view_of(function: Any) -> type[AsyncView] | None:
+    """The class that REST framework's `as_view` has made `function` of; None for a probe."""
+    return getattr(function, "cls", None)
 
 
 class _Listening:
@@ -193,33 +216,24 @@ def _address(scope: Scope, headers: Headers) -> str:
     return client_address(str(peer), headers.get(b"x-forwarded-for", b"").decode("latin-1"), _TRUSTED)
 
 
-def _start(status: int, headers: list[tuple[bytes, bytes]], request_id: str) -> Message:
+def _start(status: int, headers: list[Header], request_id: str) -> Message:
     own = request_id.encode()
     ids = ((b"x-request-id", own), (b"request-id", own), (b"x-portcullis-decision", own))
     return {"type": "http.response.start", "status": status, "headers": [*headers, *ids]}
 
 
-def _headers(response: HttpResponseBase) -> list[tuple[bytes, bytes]]:
-    return [(name.lower().encode("ascii"), value.encode("latin-1")) for name, value in response.items()]
+async def _send_whole(send: Send, answer: Answer, request_id: str) -> None:
+    headers = [*answer.headers, (b"content-length", str(len(answer.body)).encode())]
+    await send(_start(answer.status, headers, request_id))
+    await send({"type": "http.response.body", "body": answer.body})
 
 
-async def _send_whole(send: Send, response: HttpResponseBase, request_id: str) -> None:
-    body: bytes = response.content  # type: ignore[attr-defined]
-    await _send_raw(send, response.status_code, _headers(response), body, request_id)
-
-
-async def _send_raw(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes, request_id: str) -> None:
-    headers.append((b"content-length", str(len(body)).encode()))
-    await send(_start(status, headers, request_id))
-    await send({"type": "http.response.body", "body": body})
-
-
-async def _send_stream(send: Send, response: EventStream, front: Front) -> None:
+async def _send_stream(send: Send, stream: EventStream, front: Front) -> None:
     front.plane.metrics.streams += 1
     try:
-        async with asyncio.timeout(response.within_s), aclosing(response.events()) as events:
+        async with asyncio.timeout(stream.within_s), aclosing(stream.events()) as events:
             event: bytes | None = await anext(events)  # before anything can go wrong: only what has begun can be ended
-            await send(_start(response.status_code, _headers(response), front.request_id))
+            await send(_start(200, stream.headers, front.request_id))
             while event is not None:
                 await send({"type": "http.response.body", "body": event, "more_body": True})
                 event = await anext(events, None)
@@ -228,8 +242,3 @@ async def _send_stream(send: Send, response: EventStream, front: Front) -> None:
     finally:
         front.plane.metrics.streams -= 1
     await send({"type": "http.response.body", "body": b""})
-
-
-def _failed(error: Exception) -> HttpResponseBase:
-    problem = problem_of(error)
-    return HttpResponse(problem.body, status=problem.status, content_type="application/json", headers=problem.headers)

@@ -1,24 +1,24 @@
 """REST framework's view, awaited: its authentication, permission and schema machinery.
 
 That is possible because on this plane those steps only read memory; the one look-up that may not, of the key's
-principal, is awaited by the front before they begin.
+principal, is awaited by the front before they begin. REST framework's request, which would negotiate and parse, is
+left out: `Asked` takes its place.
 """
 
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
 from django.conf import settings
-from django.http import HttpResponse, HttpResponseBase
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import BasePermission
 from rest_framework.renderers import JSONRenderer
-from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from accounts import tokens
 from accounts.tokens import Token
 from gateway.errors import InvalidKey, NotAllowed, RateLimited, Refusal, WrongMethod
-from gateway.http.problems import problem_of
+from gateway.http.answers import Answer
+from gateway.http.sse import EventStream
 from gateway.plane import Plane
 from gateway.principal import Principal
 
@@ -35,13 +35,18 @@ class Front:
     body: bytes = b""
 
 
-def front_of(request: Request) -> Front:
-    return cast(Front, request._request.front)  # type: ignore[attr-defined]
+@dataclass(slots=True)
+class Asked:
+    """A request, as far as a view needs to know of it. `user` is the principal, once authentication has passed."""
 
+    front: Front
+    method: str
+    user: Any = None
 
-def principal_of(request: Request) -> Principal:
-    """Who asks, once authentication has passed."""
-    return cast(Principal, request.user)
+    @property
+    def principal(self) -> Principal:
+        """Who asks."""
+        return cast(Principal, self.user)
 
 
 async def recognise(token: Token, plane: Plane, *, address: str) -> Principal:
@@ -85,32 +90,32 @@ def _too_many_wrong(wait_ms: int) -> RateLimited:
 class KeyAuthentication(BaseAuthentication):
     """The principal whom the front has recognised by the key: before it read the body, which only they may send."""
 
-    def authenticate(self, request: Request) -> tuple[Any, Token]:
-        front = front_of(request)
+    def authenticate(self, request: Any) -> tuple[Any, Token]:
+        front: Front = request.front
         if front.principal is None or front.token is None:
             raise InvalidKey
         return front.principal, front.token
 
-    def authenticate_header(self, request: Request) -> str:
+    def authenticate_header(self, request: Any) -> str:
         return "Bearer"
 
 
 class KeyPermission(BasePermission):
     """The key's tenant has a tier, the key has the view's scope, and comes from one of its networks."""
 
-    def has_permission(self, request: Request, view: Any) -> bool:
-        principal = principal_of(request)
+    def has_permission(self, request: Any, view: Any) -> bool:
+        principal: Principal = request.principal
         if not principal.has_tier:
             raise NotAllowed("This key's tenant has no tier yet. Ask your administrator to subscribe it to one.")
         if view.scope not in principal.scopes:
             raise NotAllowed(f"This key lacks the scope '{view.scope}'. Ask your administrator for one that has it.")
-        if not principal.may_come_from(front_of(request).address):
+        if not principal.may_come_from(request.front.address):
             raise NotAllowed("This key may not be used from your network.")
         return True
 
 
 class AsyncView(APIView):
-    """The base of the data plane's views: handlers are coroutines that return Django responses or raise refusals."""
+    """The base of the data plane's views: handlers are coroutines that return answers or raise refusals."""
 
     scope: ClassVar[str] = ""
     authentication_classes = [KeyAuthentication]
@@ -119,22 +124,18 @@ class AsyncView(APIView):
     renderer_classes = [JSONRenderer]
     throttle_classes: list[Any] = []
 
-    async def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
-        front: Front = request.front
-        self.args, self.kwargs = args, kwargs
-        self.request = self.initialize_request(request, *args, **kwargs)
+    async def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Answer | EventStream:  # type: ignore[override]
+        asked: Asked = request
         try:
-            self.initial(self.request, *args, **kwargs)
-            response: HttpResponseBase = await self._handler(request)(self.request, *args, **kwargs)
-            return response
+            for authenticator in self.get_authenticators():
+                if (found := authenticator.authenticate(request)) is not None:
+                    asked.user = found[0]
+            self.check_permissions(request)
+            answer: Answer | EventStream = await self._handler(asked.method)(asked, **kwargs)
+            return answer
         except Refusal as error:
-            self._count(front, error)
+            self._count(asked.front, error)
             raise
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Authentication and permission; there are no media types, versions or throttles to choose here."""
-        self.perform_authentication(request)
-        self.check_permissions(request)
 
     def _count(self, front: Front, error: Refusal) -> None:
         """Puts a refusal of a known key on record."""
@@ -144,16 +145,8 @@ class AsyncView(APIView):
                 front.principal, request_id=front.request_id, model="", code=error.code, status=status
             )
 
-    def _handler(self, request: Any) -> Any:
+    def _handler(self, method: str) -> Any:
         allowed = tuple(name.upper() for name in ("get", "post") if hasattr(self, name))
-        if request.method not in allowed:
-            raise WrongMethod(f"{request.method} is not allowed here; use {' or '.join(allowed)}.", allowed=allowed)
-        return getattr(self, request.method.lower())
-
-
-def refused(error: Refusal, headers: dict[str, str]) -> HttpResponse:
-    """The answer for `error`, with `headers` beside its own."""
-    problem = problem_of(error)
-    return HttpResponse(
-        problem.body, status=problem.status, content_type="application/json", headers={**headers, **problem.headers}
-    )
+        if method not in allowed:
+            raise WrongMethod(f"{method} is not allowed here; use {' or '.join(allowed)}.", allowed=allowed)
+        return getattr(self, method.lower())

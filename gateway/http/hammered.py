@@ -1,25 +1,10 @@
-"""The answer to a client that hammers while its rate is used up: nothing of its request is looked at any more.
-
-It is put together without Django's response, whose headers alone would cost as much as all the rest.
-"""
-
-from dataclasses import dataclass
+"""The answer to a client that hammers while its rate is used up: nothing of its request is looked at any more."""
 
 from gateway.hammering import Spent
 from gateway.http import headers
+from gateway.http.answers import JSON, Answer, raw
 from gateway.http.base import Front
 from gateway.http.problems import problem_of
-
-Header = tuple[bytes, bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A whole answer, as ASGI wants it."""
-
-    status: int
-    headers: list[Header]
-    body: bytes
 
 
 def answer(spent: Spent, front: Front) -> Answer:
@@ -36,10 +21,5 @@ def answer(spent: Spent, front: Front) -> Answer:
         logged=False,
     )
     if not spent.head:
-        standing = headers.of_standing(spent.standing)
-        spent.head.extend(_raw({"content-type": "application/json", "openai-processing-ms": "0", **standing}))
-    return Answer(problem.status, [*spent.head, *_raw(problem.headers)], problem.body)
-
-
-def _raw(texts: dict[str, str]) -> list[Header]:
-    return [(name.lower().encode("ascii"), value.encode("latin-1")) for name, value in texts.items()]
+        spent.head.extend(raw({**JSON, "openai-processing-ms": "0", **headers.of_standing(spent.standing)}))
+    return Answer(problem.status, [*spent.head, *raw(problem.headers)], problem.body)

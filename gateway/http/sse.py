@@ -1,29 +1,31 @@
-"""Streams of server-sent events as a response that the front sends piece by piece."""
+"""Streams of server-sent events that the front sends piece by piece."""
 
 from collections.abc import AsyncGenerator, Mapping
 
 import structlog
-from django.http.response import HttpResponseBase
 
 from gateway.errors import Refusal
+from gateway.http.answers import raw
 from gateway.http.problems import event_of
 
 log = structlog.get_logger("gateway.http")
 
 DONE = b"data: [DONE]\n\n"
+_HEAD = {
+    "content-type": "text/event-stream; charset=utf-8",
+    "cache-control": "no-cache",
+    "x-accel-buffering": "no",
+}
 
 
-class EventStream(HttpResponseBase):
+class EventStream:
     """`pieces` for the client; ends with `[DONE]`, or with an error event when something went wrong.
 
     `within_s`: a client that has not read it by then is taken for gone.
     """
 
-    streaming = True
-
     def __init__(self, pieces: AsyncGenerator[bytes, None], *, headers: Mapping[str, str], within_s: float) -> None:
-        unbuffered = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-        super().__init__(content_type="text/event-stream; charset=utf-8", headers={**headers, **unbuffered})
+        self.headers = raw({**_HEAD, **headers})
         self._pieces = pieces
         self.within_s = within_s
 

@@ -24,6 +24,7 @@ BY_THE_CLOCK = {
     "insert_records",
     "make_partitions",
     "sweep",
+    "tidy",
     "look_at_meters",
     "look_at_spending",
     "deliver",
