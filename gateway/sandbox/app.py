@@ -65,7 +65,8 @@ class Sandbox:
         if request.sandbox.cut:
             return delivery.cut()
         reply = answer.compose(request)
-        envelope = wire.Envelope.now(id=record.id, model=request.model)
+        tier = request.sandbox.service_tier
+        envelope = wire.Envelope.now(id=record.id, model=request.model, service_tier=tier)
         if not request.stream:
             return await delivery.whole(wire.whole(reply, envelope), tokens=reply.tokens)
         events = wire.stream(reply, envelope, include_usage=request.include_usage, chunks=request.sandbox.chunks)

@@ -29,6 +29,7 @@ class Knobs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cached_tokens: Count = 0
     reasoning_tokens: Count = 0
     no_usage: bool = False
+    service_tier: str = "default"  # the one that it was served in, as the answer says
 
     # Faults. A whole answer that is cut after chunks stops in the middle of its body.
     status: Annotated[int, msgspec.Meta(ge=400, le=599)] | None = None

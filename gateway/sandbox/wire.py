@@ -38,10 +38,11 @@ class Envelope(msgspec.Struct, frozen=True):
     id: str
     model: str
     created_s: int
+    service_tier: str
 
     @classmethod
-    def now(cls, *, id: str, model: str) -> "Envelope":
-        return cls(id=id, model=model, created_s=int(time.time()))
+    def now(cls, *, id: str, model: str, service_tier: str = "default") -> "Envelope":
+        return cls(id=id, model=model, created_s=int(time.time()), service_tier=service_tier)
 
     def fields(self, kind: str) -> dict[str, object]:
         return {
@@ -49,7 +50,7 @@ class Envelope(msgspec.Struct, frozen=True):
             "object": kind,
             "created": self.created_s,
             "model": self.model,
-            "service_tier": "default",
+            "service_tier": self.service_tier,
             "system_fingerprint": "fp_sandbox",
         }
 

@@ -104,7 +104,7 @@ def test_modes_and_the_bound_of_separate_meters_come_along(acme: Tenant, key: Ap
     assert soft.most == acme.subscription.tier.separate_meters_most
 
 
-# --- dates ---------------------------------------------------------------------------------------------------------
+# --- dates -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
