@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db import connection
+from django.db import connection, transaction
 from psycopg import sql
 
 from billing.models import AttributionTag
@@ -22,22 +22,26 @@ SLICE = timedelta(days=31)
 _ADDED = sql.SQL(", ").join(
     sql.SQL("coalesce(sum({0}), 0)::bigint AS {0}").format(sql.Identifier(name)) for name in SUMS
 )
-# The first row is the total, and says how many keys there are.
+_NAMES = sql.SQL(", ").join(map(sql.Identifier, SUMS))
+# The first row is the total, and says how many keys there are. Keys first: that needs no sorting of all rows.
 _REPORT = sql.SQL("""
-SELECT key, count(*) OVER () - 1, {sums} FROM ({rows}) AS part
-GROUP BY GROUPING SETS ((key), ())
-ORDER BY grouping(key) DESC, {order}
-LIMIT %s
+WITH line AS MATERIALIZED (SELECT key, {sums} FROM ({rows}) AS part GROUP BY key)
+SELECT NULL, count(*), {sums} FROM line
+UNION ALL
+(SELECT key, 1, {names} FROM line ORDER BY {order} LIMIT %s)
 """)
 _BY_DAY = sql.SQL("""
-SELECT day, key, {sums} FROM ({rows}) AS part GROUP BY day, key ORDER BY day, {order}
+SELECT * FROM (SELECT day, key, {sums} FROM ({rows}) AS part GROUP BY day, key) AS line ORDER BY day, {order}
 """)
 _CHART = sql.SQL("""
 SELECT day, CASE WHEN key::text = ANY (%s) THEN key::text ELSE {others} END AS line, {sums}
 FROM ({rows}) AS part
 GROUP BY day, line
 """)
-_DEAREST = sql.SQL("sum(cost_nano) DESC, sum(requests) DESC, key")
+# A tenant's year is some 300,000 rows. With PostgreSQL's default of 4 MB they are sorted on disk, which takes five times
+# as long.
+_ROOM = "SET LOCAL work_mem = '64MB'"
+_DEAREST = sql.SQL("cost_nano DESC, requests DESC, key")
 _IN_ORDER = sql.SQL("key")
 
 # The tags that have lines, each found by one step through the primary key.
@@ -64,7 +68,7 @@ def report(query: Query) -> Report:
     is_by_day = query.by == Dimension.DAY
     most = (query.end - query.start).days if is_by_day else query.most
     (_, count, *sums), *rows = _fetch(
-        _REPORT, rows_of(query, zone, by_day=is_by_day), [most + 1], order=_IN_ORDER if is_by_day else _DEAREST
+        _REPORT, rows_of(query, zone, by_day=is_by_day), [most], order=_IN_ORDER if is_by_day else _DEAREST
     )
     names = labels.of([_text(row[0], query) for row in rows], query)
     shown = [_line(row[0], row[2:], query, names) for row in rows]
@@ -135,8 +139,9 @@ def _day_lines(query: Query, zone: ZoneInfo) -> Iterator[DayLine]:
 def _fetch(
     statement: sql.SQL, rows: Rows, after: list[Any] | None = None, *, before: list[Any] | None = None, **parts: Any
 ) -> list[tuple[Any, ...]]:
-    composed = statement.format(sums=_ADDED, rows=rows.statement, others=sql.Literal(OTHERS), **parts)
-    with connection.cursor() as cursor:
+    composed = statement.format(sums=_ADDED, names=_NAMES, rows=rows.statement, others=sql.Literal(OTHERS), **parts)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_ROOM)
         cursor.execute(composed, [*(before or []), *rows.values, *(after or [])])
         return list(cursor.fetchall())
 
