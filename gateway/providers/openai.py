@@ -94,14 +94,14 @@ def _decoded(data: bytes) -> Answer:
         return Answer(choices, usage=frame.usage, error=frame.error, service_tier=frame.service_tier)
 
 
-def length_event(like: bytes) -> bytes:
-    """The chunk that ends a stream for its length, with the id and other marks of the chunk `like`."""
+def length_event(like: bytes, *, choices: int) -> bytes:
+    """The chunk that ends all choices of a stream for their length, with the id and other marks of the chunk `like`."""
     try:
         marks = _marks.decode(like)
     except msgspec.ValidationError:
         marks = Marks()
-    ended = {"choices": [{"index": 0, "delta": {}, "finish_reason": "length"}]}
-    return _encode({**msgspec.to_builtins(marks), **ended})
+    ended = [{"index": index, "delta": {}, "finish_reason": "length"} for index in range(choices)]
+    return _encode({**msgspec.to_builtins(marks), "choices": ended})
 
 
 def read_usage(data: bytes) -> Tokens | None:

@@ -65,7 +65,7 @@ def _as_far_as_held(exchange: Exchange, pieces: list[bytes], passed: Mark) -> by
             produced.reset(before)
             pieces = pieces[:number]
             break
-    ended = openai.length_event(exchange.first_events[0])
+    ended = openai.length_event(exchange.first_events[0], choices=exchange.request.n or 1)
     return b"".join((*pieces, _framed(ended)))
 
 
