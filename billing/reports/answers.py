@@ -38,8 +38,7 @@ SELECT day, CASE WHEN key::text = ANY (%s) THEN key::text ELSE {others} END AS l
 FROM ({rows}) AS part
 GROUP BY day, line
 """)
-# A tenant's year is some 300,000 rows. With PostgreSQL's default of 4 MB they are sorted on disk, which takes five times
-# as long.
+# A tenant's year is some 300,000 rows. With PostgreSQL's default of 4 MB they are sorted on disk, five times slower.
 _ROOM = "SET LOCAL work_mem = '64MB'"
 _DEAREST = sql.SQL("cost_nano DESC, requests DESC, key")
 _IN_ORDER = sql.SQL("key")
