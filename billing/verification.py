@@ -168,8 +168,7 @@ def _state(tenant_id: int | None, ids: Collection[int] | None) -> _State:
 
 
 def _meter(row: tuple[Any, ...]) -> _Meter:
-    *plain, held_by_holds, used_here = row[:10]
-    return _Meter(*plain, int(held_by_holds), int(used_here))
+    return _Meter(*row[:8], held_by_holds=int(row[8]), used_here=int(row[9]))
 
 
 def _admitted_until(cursor: Any) -> datetime:

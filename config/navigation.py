@@ -54,7 +54,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 
 def _pages(request: HttpRequest, pages: tuple[tuple[str, ...], ...]) -> list[dict[str, Any]]:
     return [
-        {"title": title, "icon": icon, "link": reverse(*view or [f"admin:{table.replace('.', '_')}_changelist"])}
+        {"title": title, "icon": icon, "link": reverse(view[0] if view else f"admin:{table.replace('.', '_')}_changelist")}
         for title, icon, table, *view in pages
         if _may_see(request, table)
     ]

@@ -4,6 +4,8 @@ So nothing waits for a timer, a quiet gateway answers at once, and a busy one ma
 """
 
 import asyncio
+import select
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Generic, TypeVar
 
@@ -46,7 +48,9 @@ class Caller(Generic[Item, Answer]):
             raise
 
     async def _connected(self) -> Cursor:
-        if self._connection is None or self._connection.closed or self._cursor is None:
+        if self._connection is not None and _was_lost(self._connection):
+            await self.disconnect()
+        if self._connection is None or self._cursor is None:
             self._connection = await psycopg.AsyncConnection.connect(
                 **self._params, autocommit=True, prepare_threshold=0
             )
@@ -60,8 +64,25 @@ class Caller(Generic[Item, Answer]):
             self._connection = self._cursor = None
 
 
+def _was_lost(connection: psycopg.AsyncConnection[Any]) -> bool:
+    """Whether the server has ended the connection while it was idle: then nothing was under way that could be lost."""
+    if connection.closed:
+        return True
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    if not poll.poll(0):
+        return False
+    try:
+        connection.pgconn.consume_input()
+    except psycopg.OperationalError:
+        return True
+    return bool(connection.pgconn.status != psycopg.pq.ConnStatus.OK)
+
+
 class Batcher(Generic[Item, Answer]):
     """Collects items while a batch is under way. With `keep`, items whose batch failed are tried again.
+
+    `batches`, `items` and `busy_s` add up what was called, with how much, and how long that took.
 
     `unwanted` is told of items whose caller was cancelled meanwhile, with the answer, or None where there is none.
     """
@@ -80,6 +101,9 @@ class Batcher(Generic[Item, Answer]):
         self._arrived = asyncio.Event()
         self._idle = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self.batches = 0
+        self.items = 0
+        self.busy_s = 0.0
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -121,6 +145,9 @@ class Batcher(Generic[Item, Answer]):
             await self._deliver(batch)
 
     async def _deliver(self, batch: "list[tuple[Item, asyncio.Future[Answer]]]") -> None:
+        began = time.perf_counter()
+        self.batches += 1
+        self.items += len(batch)
         try:
             answers = await self._call([item for item, _ in batch])
         except (psycopg.OperationalError, psycopg.InterfaceError, OSError) as error:
@@ -133,6 +160,8 @@ class Batcher(Generic[Item, Answer]):
                     self._unwanted(item, answer)
                 elif not future.done():
                     future.set_result(answer)
+        finally:
+            self.busy_s += time.perf_counter() - began
 
     async def _unreachable(self, batch: "list[tuple[Item, asyncio.Future[Answer]]]", error: Exception) -> None:
         log.warning("ledger unreachable", error=type(error).__name__, count=len(batch))

@@ -61,13 +61,13 @@ class Extension(Struct, frozen=True, kw_only=True):
 
 
 class Settlement(Struct, frozen=True, kw_only=True):
-    """What an admitted request really cost and used, and its usage record."""
+    """What an admitted request really cost and used, and its usage record; None where another record tells of it."""
 
     request_id: str
     cost_nano: int
     input_tokens: int
     output_tokens: int
-    record: Mapping[str, Any]
+    record: Mapping[str, Any] | None
 
 
 class Ledger:
@@ -106,7 +106,7 @@ class Ledger:
         try:
             return await self._admissions.submit(admission)
         except psycopg.Error as error:
-            self._abandon(admission, outcome="failed", code="service_unavailable", status=503)
+            self._abandon(admission, record=None)  # it is counted as a refusal
             raise Unavailable("The gateway cannot reach its ledger right now. Retry in a moment.") from error
 
     def extend(self, extension: Extension) -> "asyncio.Future[bool]":
@@ -139,11 +139,11 @@ class Ledger:
     def _give_back(self, admission: Admission, standing: Standing | None) -> None:
         """Nobody waits for this answer any more. None: there is no telling what it was."""
         if standing is None or (standing.refused_by is None and standing.no_room_for is None):
-            self._abandon(admission, outcome="client_left", code="", status=499)
+            left = {**admission.context, **_NOTHING, "outcome": "client_left", "code": "", "status": 499}
+            self._abandon(admission, record=left)
 
-    def _abandon(self, admission: Admission, **ended: Any) -> None:
+    def _abandon(self, admission: Admission, *, record: Mapping[str, Any] | None) -> None:
         """Nothing was sent for it: if it holds something, that costs nothing. Unknown to the ledger, it is ignored."""
-        record = {**admission.context, **_NOTHING, **ended}
         settlement = Settlement(request_id=admission.request_id, cost_nano=0, record=record, **_NOTHING)
         self.settle(settlement).add_done_callback(lambda done: self._once_more(settlement, done))
 

@@ -23,13 +23,13 @@ class GovernedForm(forms.ModelForm[Any]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if self.instance.pk is not None:
+        if not self.instance._state.adding:
             self.fields["seen"].initial = fingerprint(self.instance)
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
         seen = self.cleaned_data.get("seen")
-        if seen and self.instance.pk is not None and seen != fingerprint(self.instance):
+        if seen and not self.instance._state.adding and seen != fingerprint(self.instance):
             raise ValidationError(refusals.OVERTAKEN)
         if self.refusal is not None:
             refusals.show(self.refusal, self)

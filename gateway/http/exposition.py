@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator
 from ipaddress import ip_network
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -96,6 +97,7 @@ class Figures(Collector):
         yield self._gauge("snapshot_age_seconds", "Since policy was last confirmed.", self._plane.snapshots.age_s)
         yield self._gauge("resident_memory_bytes", "Memory of the process.", _resident_bytes())
         yield self._backlogs()
+        yield from self._batches()
         yield self._gauge("ledger_readable", "Whether the ledger's health could be read.", self._health is not None)
         if self._health is not None:
             yield from self._of_ledger(self._health)
@@ -112,10 +114,25 @@ class Figures(Collector):
         family = GaugeMetricFamily(
             "portcullis_ledger_backlog", "What waits for the ledger in this process.", labels=("process", "call")
         )
+        for call, batcher in self._batchers():
+            family.add_metric((self._process, call), len(batcher))
+        return family
+
+    def _batches(self) -> Iterator[Metric]:
+        for name, counted, about in (
+            ("batches", "batches", "Calls of the ledger."),
+            ("items", "items", "What those calls were for: admissions, settlements and so on."),
+            ("busy_seconds", "busy_s", "How long those calls took."),
+        ):
+            family = CounterMetricFamily(f"portcullis_ledger_{name}", about, labels=("process", "call"))
+            for call, batcher in self._batchers():
+                family.add_metric((self._process, call), getattr(batcher, counted))
+            yield family
+
+    def _batchers(self) -> "Iterator[tuple[str, Batcher[Any, Any]]]":
         for name, batcher in vars(self._plane.ledger).items():
             if isinstance(batcher, Batcher):
-                family.add_metric((self._process, name.strip("_")), len(batcher))
-        return family
+                yield name.strip("_"), batcher
 
     def _of_ledger(self, health: Health) -> Iterator[Metric]:
         yield self._gauge("outbox_records", "Usage records that wait for the main database.", health.outbox)

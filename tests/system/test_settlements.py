@@ -97,8 +97,8 @@ def test_an_admission_whose_answer_was_lost_is_taken_back(
         line.cut()
         line.restore()
         assert raw.read_answer(connection).status == 503
-    (record,) = books.balanced(caller)
-    assert (record["outcome"], record["cost_nano"], sandbox.requests()) == ("failed", 0, [])
+    eventually(lambda: [record["outcome"] for record in books.balanced(caller)] == ["refused"])
+    assert sandbox.requests() == []
 
 
 def test_an_admission_that_comes_after_the_gateway_has_given_it_up_is_taken_back(
@@ -116,8 +116,8 @@ def test_an_admission_that_comes_after_the_gateway_has_given_it_up_is_taken_back
             eventually(caller.gateway.is_ready)
         eventually(lambda: not ledger.calls("admit"))
     records = {record["outcome"]: record for record in books.balanced(caller)}
-    assert records.keys() <= {"completed", "refused", "failed"}
-    assert (records["failed"]["cost_nano"], len(sandbox.requests())) == (0, 1)
+    assert records.keys() <= {"completed", "refused"}
+    assert len(sandbox.requests()) == 1
 
 
 # --- swept meanwhile -----------------------------------------------------------------------------------------------

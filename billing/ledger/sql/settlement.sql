@@ -49,7 +49,8 @@ BEGIN
         ), '[]'))
     FROM unnest(claimed) WITH ORDINALITY AS h
     JOIN unnest(costs_nano) WITH ORDINALITY AS s (cost, ordinality) USING (ordinality)
-    JOIN jsonb_array_elements(records) WITH ORDINALITY AS record (value, ordinality) USING (ordinality);
+    JOIN jsonb_array_elements(records) WITH ORDINALITY AS record (value, ordinality) USING (ordinality)
+    WHERE record.value <> 'null'; -- what was given back unused, and is on record as refused
 END $$;
 
 -- Settles requests at what they really cost. A hold is settled once: of a repeated call nothing counts twice, nor of a
