@@ -18,8 +18,8 @@ def projected(
 ) -> int | None:
     """The whole period's spend if the rest goes on like the part until `at`; None where it is too early to tell.
 
-    `weekdays` is what the seven days of the week, from Monday on, usually cost: where given, a weekend to come counts as
-    a weekend. Days are those of `zone`. A budget that began to count within the period is projected too low, once.
+    `weekdays` is what the seven days of the week, from Monday on, usually cost: where given, a weekend to come counts
+    as a weekend. Days are those of `zone`. A budget that began to count within the period is projected too low, once.
     """
     if not _is_telling(start, end, at):
         return None

