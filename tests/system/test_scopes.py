@@ -418,7 +418,8 @@ def test_a_model_that_reasons_in_secret_holds_the_whole_cap(
 def test_end_users_are_on_record_as_pseudonyms_only(acme: Caller, field: str) -> None:
     identifier = f"carol.{next(_numbers)}.{time.time_ns()}@acme.example"
     a_budget(acme.tenant, each="end_user", limit_nano=room_for(1))
-    first, refused = (ask(acme, **{field: identifier}, metadata={"feature": "chat"}) for _ in range(2))
+    fields: dict[str, Any] = {field: identifier, "metadata": {"feature": "chat"}}
+    first, refused = ask(acme, **fields), ask(acme, **fields)
     assert code_of(refused) == "insufficient_quota"
     record = record_of(first)
     assert record["end_user"] == pseudonym(identifier, salt=bytes(acme.tenant.pseudonym_salt))

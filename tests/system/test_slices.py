@@ -42,10 +42,9 @@ def events_of(text: str) -> list[dict[str, Any]]:
 
 def test_a_long_stream_is_extended_several_times_and_charged_exactly(acme: Caller, sandbox: Sandbox) -> None:
     budget = factories.a_budget(acme.tenant, period="total", limit_nano=CAP * NANO_PER_TOKEN)
-    held, texts = set(), []
+    held = set()
     with acme.sdk() as client, client.chat.completions.create(**acme.completion(stream=True, knobs=LONG)) as stream:
-        for number, chunk in enumerate(stream):
-            texts.extend(choice.delta.content or "" for choice in chunk.choices)
+        for number, _ in enumerate(stream):
             if number % 20 == 0:
                 held.add(ledger.held_output_of(acme.tenant))
     assert {SLICE_TOKENS, 2 * SLICE_TOKENS, 3 * SLICE_TOKENS, CAP} <= held

@@ -76,10 +76,6 @@ class Verdict:
     def is_admitted(self) -> bool:
         return not self.waits_ms and not self.missing
 
-    @property
-    def longest(self) -> int:
-        return NEVER if NEVER in self.waits_ms.values() else max(self.waits_ms.values(), default=0)
-
 
 def amount(kind: MeterKind, *, cost: int, input: int, output: int) -> int:
     return {

@@ -1,6 +1,5 @@
 """What the requests of a key are charged to: tier, tier limits and budgets, at a time."""
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -146,7 +145,7 @@ def test_prolonging_fixed_dates_keeps_the_meter_and_another_start_makes_one(acme
 
 
 @pytest.fixture
-def budget(acme: Tenant) -> Iterator[Budget]:
+def budget(acme: Tenant) -> Budget:
     return a_budget(acme, dollars="1")
 
 
