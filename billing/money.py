@@ -95,3 +95,10 @@ def show(nano: int, *, places: int = 2) -> str:
     if nano and abs(dollars) < Decimal(1).scaleb(-places):
         return f"${dollars.quantize(Decimal(1).scaleb(dollars.adjusted() - 1)):f}"
     return f"${dollars:,.{places}f}"
+
+
+def in_full(nano: int) -> str:
+    """To the nano-dollar where there is more than cents: `$1.50`, `$0.000123456`. A credit has its minus in front."""
+    text = f"{to_dollars(abs(nano)):,.9f}"
+    whole, _, places = text.partition(".")
+    return f"{'−' if nano < 0 else ''}${whole}.{places.rstrip('0').ljust(2, '0')}"

@@ -1,10 +1,11 @@
 """Logs: one JSON object per line on standard output, from structlog and from the standard library alike.
 
-The last processor keeps only the fields named in `ALLOWED`, so content and secrets cannot reach a line by accident.
+Only the fields named in `ALLOWED` are kept, so content and secrets cannot reach a line by accident.
 """
 
 import logging
 import sys
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -23,35 +24,26 @@ ALLOWED = frozenset(
 )
 
 
-def only_allowed(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
-    """Drops every field that is not on the list."""
-    return {field: value for field, value in event.items() if field in ALLOWED}
-
-
-def _add_exception(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
-    """Puts where an exception was raised, and its type, but not its message: that may quote a request."""
+def rendered(_logger: WrappedLogger, level: str, event: EventDict) -> bytes:
+    """The line of an event. One step instead of structlog's usual five, as there is a line for each request."""
     if info := event.pop("exc_info", None):
         error = info if isinstance(info, BaseException) else (info if isinstance(info, tuple) else sys.exc_info())[1]
         if error is not None:
             event["exception"] = describe(error)
-    return event
+    line = {field: value for field, value in event.items() if field in ALLOWED}
+    line["level"] = level
+    line["timestamp"] = datetime.now(UTC)
+    return orjson.dumps(line, default=str, option=orjson.OPT_UTC_Z)
 
 
 def describe(error: BaseException) -> str:
-    """`TypeName at file:line < file:line …`, innermost first; without the message and without local values."""
+    """`TypeName at file:line < file:line …`, innermost first; without its message and local values, which may quote a
+    request."""
     frames, trace = [], error.__traceback__
     while trace is not None:
         frames.append(f"{trace.tb_frame.f_code.co_filename.rsplit('/', 3)[-1]}:{trace.tb_lineno}")
         trace = trace.tb_next
     return f"{type(error).__name__} at {' < '.join(reversed(frames[-8:]))}"
-
-
-SHARED: list[structlog.typing.Processor] = [
-    structlog.processors.add_log_level,
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
-    _add_exception,
-    only_allowed,
-]
 
 
 class _JsonFormatter(logging.Formatter):
@@ -69,7 +61,7 @@ def configure(config: dict[str, Any]) -> None:
     """Sets up both logging systems; called by Django with `settings.LOGGING`."""
     level = logging.getLevelNamesMapping()[config["level"]]
     structlog.configure(
-        processors=[*SHARED, structlog.processors.JSONRenderer(serializer=_dumps)],
+        processors=[rendered],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.BytesLoggerFactory(sys.stdout.buffer),
         cache_logger_on_first_use=True,
@@ -77,7 +69,3 @@ def configure(config: dict[str, Any]) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonFormatter())
     logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler], force=True)
-
-
-def _dumps(event: EventDict, **_options: Any) -> bytes:
-    return orjson.dumps(event, default=str)

@@ -13,10 +13,9 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownF
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget, UnfoldAdminRadioSelectWidget, UnfoldAdminTextInputWidget
 
 from accounts.pseudonyms import is_pseudonym, pseudonym
-from billing import adjusting
+from billing import adjusting, money
 from billing.actions import adjustments
 from billing.admin.dollars import DollarFields, DollarsField
-from billing.exports.statement_pdf import dollars
 from billing.models import Adjustment
 from billing.statements import about
 from compliance.admin import refusals
@@ -162,9 +161,11 @@ class AdjustmentAdmin(DollarFields, GovernedAdmin):
             "title": "Adjust?",
             "opts": self.opts,
             "adjustment": adjustment,
-            "amount": dollars(adjustment.amount_nano),
+            "amount": money.in_full(adjustment.amount_nano),
             "what": about(adjustment),
-            "effects": [(each.label, dollars(each.before_nano), dollars(each.after_nano)) for each in effects or ()],
+            "effects": [
+                (each.label, money.in_full(each.before_nano), money.in_full(each.after_nano)) for each in effects or ()
+            ],
             "is_known": effects is not None,
             "sent": {**sent, CONFIRMED: "1"},
             "back": add_url("billing_adjustment", **{name: text for name, text in sent.items() if text}),
@@ -188,7 +189,7 @@ class AdjustmentAdmin(DollarFields, GovernedAdmin):
 
     @column("Amount", ordering="amount_nano")
     def amount(self, adjustment: Adjustment) -> str:
-        return dollars(adjustment.amount_nano)
+        return money.in_full(adjustment.amount_nano)
 
     @column("Reason")
     def why(self, adjustment: Adjustment) -> str:

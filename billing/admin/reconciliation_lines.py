@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db.models import Case, QuerySet, When
 
-from billing.exports.statement_pdf import dollars
+from billing import money
 from billing.exports.table import Column, Kind, Row, Table
 from billing.models import Reconciliation, ReconciliationLine
 
@@ -64,7 +64,7 @@ def _percent(line: ReconciliationLine, name: str) -> str:
 def _text(number: int | None, kind: Kind) -> str:
     if number is None:
         return "–"
-    return dollars(number) if kind is Kind.DOLLARS else f"{number:,}".replace("-", "−")
+    return money.in_full(number) if kind is Kind.DOLLARS else f"{number:,}".replace("-", "−")
 
 
 def table_of(row: Reconciliation) -> Table:

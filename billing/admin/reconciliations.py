@@ -19,11 +19,11 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
+from billing import money
 from billing.actions import reconciliations
 from billing.admin.price_forms import PriceForm
 from billing.admin.reconciliation_lines import lines_of, shown, table_of
 from billing.exports.download import Download, download
-from billing.exports.statement_pdf import dollars
 from billing.models import Reconciliation
 from billing.provider_exports import MOST_BYTES
 from compliance.admin.base import GovernedAdmin, Verbs
@@ -154,11 +154,11 @@ class ReconciliationAdmin(GovernedAdmin):
 
     @column("Cost here")
     def ours(self, row: Reconciliation) -> str:
-        return dollars(row.ours_nano)
+        return money.in_full(row.ours_nano)
 
     @column("Cost there")
     def theirs(self, row: Reconciliation) -> str:
-        return "Not in the export" if row.theirs_nano is None else dollars(row.theirs_nano)
+        return "Not in the export" if row.theirs_nano is None else money.in_full(row.theirs_nano)
 
     @column("Made (UTC)", ordering="created_at")
     def when(self, row: Reconciliation) -> str:

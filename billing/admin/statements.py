@@ -14,9 +14,9 @@ from django.views.decorators.http import require_safe
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from accounts.models import Tenant
-from billing import statements
-from billing.exports import statement_pdf
-from billing.exports.statement_pdf import cells_of, dollars
+from billing import money, statements
+from billing.exports import statement_cells
+from billing.exports.statement_cells import cells_of
 from billing.reports import Line
 from billing.rights import may_read_usage
 from billing.statements import Statement
@@ -83,6 +83,8 @@ def _tenant(request: HttpRequest) -> Tenant | None:
 
 
 def _file(statement: Statement) -> HttpResponse:
+    from billing.exports import statement_pdf  # here, so that processes that serve requests need not hold its library
+
     response = HttpResponse(statement_pdf.pdf(statement), content_type=statement_pdf.CONTENT_TYPE)
     response["Content-Disposition"] = f'attachment; filename="statement-{statement.number}.pdf"'
     response["Cache-Control"] = "no-store"
@@ -97,12 +99,12 @@ def _shown(statement: Statement) -> dict[str, Any]:
         "title": f"Statement {statement.month:%B %Y}",
         "tenant": statement.tenant,
         "statement": statement,
-        "as_of": statement_pdf.when(statement),
+        "as_of": statement_cells.when(statement),
         "pdf": f"?tenant={statement.tenant.slug}&month={statement.month:%Y-%m}&format=pdf",
         "totals": (
-            ("Total", dollars(statement.total_nano), "usage and adjustments"),
-            ("Usage", dollars(usage.cost_nano), f"{statement.estimated} of it estimated"),
-            ("Adjustments", dollars(statement.adjusted_nano), _count(len(statement.adjustments), "line")),
+            ("Total", money.in_full(statement.total_nano), "usage and adjustments"),
+            ("Usage", money.in_full(usage.cost_nano), f"{statement.estimated} of it estimated"),
+            ("Adjustments", money.in_full(statement.adjusted_nano), _count(len(statement.adjustments), "line")),
             ("Requests", f"{usage.requests:,}", f"{usage.refused:,} of them refused"),
         ),
         "tokens": (
@@ -112,13 +114,18 @@ def _shown(statement: Statement) -> dict[str, Any]:
             ("Output", usage.output_tokens),
             ("of it reasoning", usage.reasoning_tokens),
         ),
-        "headings": statement_pdf.NUMBERS,
+        "headings": statement_cells.NUMBERS,
         "sections": [
             (title, [(line.label or "without a name", cells_of(line)) for line in lines]) for title, lines in sections
         ],
         "chart": _chart(statement.days),
         "adjustments": [
-            (f"{each.at.astimezone(statement.zone):%Y-%m-%d %H:%M}", each.about, each.reason, dollars(each.amount_nano))
+            (
+                f"{each.at.astimezone(statement.zone):%Y-%m-%d %H:%M}",
+                each.about,
+                each.reason,
+                money.in_full(each.amount_nano),
+            )
             for each in statement.adjustments
         ],
     }
@@ -126,13 +133,13 @@ def _shown(statement: Statement) -> dict[str, Any]:
 
 def _chart(days: Any) -> dict[str, Any]:
     top = max(line.cost_nano for line in days)
-    return {"top": dollars(top), "half": dollars(top // 2), "bars": [_bar(line, top) for line in days]}
+    return {"top": money.in_full(top), "half": money.in_full(top // 2), "bars": [_bar(line, top) for line in days]}
 
 
 def _bar(line: Line, top: int) -> Bar:
     thousandths = line.cost_nano * 1000 // top if top else 0
     height = f"{thousandths // 10}.{thousandths % 10}"
-    return Bar(str(int(line.key[-2:])), f"{line.key}: {dollars(line.cost_nano)}", height)
+    return Bar(str(int(line.key[-2:])), f"{line.key}: {money.in_full(line.cost_nano)}", height)
 
 
 def _count(number: int, noun: str) -> str:

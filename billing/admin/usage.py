@@ -11,7 +11,6 @@ from django.utils.safestring import SafeString
 
 from accounts.admin.keys import ApiKeyAdmin
 from billing import money, selectors
-from billing.exports.statement_pdf import dollars
 from billing.models import Adjustment, UsageRecord
 from billing.models.usage import Outcome
 from compliance.admin.base import ReadOnlyAdmin
@@ -196,7 +195,7 @@ class UsageRecordAdmin(ReadOnlyAdmin):
         nano = Adjustment.objects.filter(tenant_id=record.tenant_id, **of_request).aggregate(nano=Sum("amount_nano"))
         links = [(add_url("billing_adjustment", tenant=record.tenant_id, **of_request), "Adjust")]
         if nano["nano"] is not None:
-            links.insert(0, (list_url("billing_adjustment", q=of_request["request_id"]), dollars(nano["nano"])))
+            links.insert(0, (list_url("billing_adjustment", q=of_request["request_id"]), money.in_full(nano["nano"])))
         return row_of_links(links)
 
     @column("Tags")

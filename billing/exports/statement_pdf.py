@@ -17,6 +17,7 @@ from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Flowable, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 
 from billing import money
+from billing.exports.statement_cells import NUMBERS, cells_of, when
 from billing.reports import Line
 from billing.statements import Statement
 
@@ -31,7 +32,6 @@ SMALL = ParagraphStyle("small", parent=BODY, fontSize=7, leading=9.5, textColor=
 TITLE = ParagraphStyle("title", parent=BODY, fontName=BOLD, fontSize=16, leading=20)
 HEADING = ParagraphStyle("heading", parent=BODY, fontName=BOLD, fontSize=10, leading=14, spaceBefore=12, spaceAfter=4)
 RIGHT = ParagraphStyle("right", parent=BODY, alignment=2)
-NUMBERS = ("Requests", "Input tokens", "of them cached", "Output tokens", "Cost")
 
 
 def pdf(statement: Statement) -> bytes:
@@ -91,17 +91,12 @@ def _head(statement: Statement) -> list[Flowable]:
     ]
 
 
-def when(statement: Statement) -> str:
-    """The time that the statement is as of, by the tenant's clocks."""
-    return f"{statement.as_of.astimezone(statement.zone):%Y-%m-%d %H:%M %Z}"
-
-
 def _totals(statement: Statement) -> Table:
     usage = statement.usage
     rows = [
-        ("Requests", f"{usage.requests:,}", "Usage", dollars(usage.cost_nano)),
-        ("of them refused", f"{usage.refused:,}", "Adjustments", dollars(statement.adjusted_nano)),
-        ("Input tokens", f"{usage.input_tokens:,}", "Total", dollars(statement.total_nano)),
+        ("Requests", f"{usage.requests:,}", "Usage", money.in_full(usage.cost_nano)),
+        ("of them refused", f"{usage.refused:,}", "Adjustments", money.in_full(statement.adjusted_nano)),
+        ("Input tokens", f"{usage.input_tokens:,}", "Total", money.in_full(statement.total_nano)),
         ("of them cached", f"{usage.cached_input_tokens:,}", "of usage estimated", statement.estimated),
         ("of them written to cache", f"{usage.cache_write_tokens:,}", "", ""),
         ("Output tokens", f"{usage.output_tokens:,}", "", ""),
@@ -136,19 +131,6 @@ def _section(title: str, lines: Sequence[Line]) -> list[Flowable]:
     ]
 
 
-def cells_of(line: Line) -> tuple[str, ...]:
-    """The numbers of a line, under NUMBERS."""
-    counts = (line.requests, line.input_tokens, line.cached_input_tokens, line.output_tokens)
-    return (*(f"{count:,}" for count in counts), dollars(line.cost_nano))
-
-
-def dollars(nano: int) -> str:
-    """To the nano-dollar where there is more than cents: `$1.50`, `$0.000123456`. A credit has its minus in front."""
-    text = f"{money.to_dollars(abs(nano)):,.9f}"
-    whole, _, places = text.partition(".")
-    return f"{'−' if nano < 0 else ''}${whole}.{places.rstrip('0').ljust(2, '0')}"
-
-
 def _adjustments(statement: Statement) -> list[Flowable]:
     title = Paragraph("Adjustments", HEADING)
     if not statement.adjustments:
@@ -158,7 +140,7 @@ def _adjustments(statement: Statement) -> list[Flowable]:
             Paragraph(f"{each.at.astimezone(statement.zone):%Y-%m-%d %H:%M}", BODY),
             Paragraph(escape(each.about), BODY),
             Paragraph(escape(each.reason), BODY),
-            Paragraph(dollars(each.amount_nano), RIGHT),
+            Paragraph(money.in_full(each.amount_nano), RIGHT),
         ]
         for each in statement.adjustments
     ]
@@ -192,7 +174,7 @@ class DayChart(Flowable):  # type: ignore[misc]
         step = WIDTH / len(self._days)
         canvas.setFont(PLAIN, 6)
         canvas.setFillColor(FAINT)
-        canvas.drawString(0, self.HEIGHT - 8, f"Highest day: {dollars(top)}")
+        canvas.drawString(0, self.HEIGHT - 8, f"Highest day: {money.in_full(top)}")
         for place, line in enumerate(self._days):
             height = line.cost_nano * self.TALLEST // top if top else 0
             canvas.setFillColor(BARS)

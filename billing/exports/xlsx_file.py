@@ -6,8 +6,6 @@ from decimal import Decimal
 from itertools import chain, islice
 from typing import Any
 
-import xlsxwriter
-
 from billing import money
 from billing.exports.table import Cell, Column, Kind, Table
 
@@ -33,6 +31,8 @@ def chunks(table: Table) -> Generator[bytes]:
 
 def _write(table: Table, path: str) -> None:
     options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    import xlsxwriter  # here, so that processes that serve requests need not hold it
+
     with xlsxwriter.Workbook(path, options) as book:
         formats = {kind: book.add_format({"num_format": text}) for kind, text in _FORMATS.items()}
         bold = book.add_format({"bold": True, "text_wrap": True, "valign": "top"})

