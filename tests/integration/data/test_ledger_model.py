@@ -21,7 +21,7 @@ from gateway.ids import new_id
 from gateway.ledger import Admission, Extension, Ledger, Settlement, Standing
 from tests.integration.data.ledger_model import MS_NS, NEVER, Ask, Model, Verdict
 
-EXAMPLES = int(os.environ.get("LEDGER_MODEL_EXAMPLES", "150"))
+EXAMPLES = int(os.environ.get("LEDGER_MODEL_EXAMPLES", "60"))
 """More of them find more: some thousands, before a change of the ledger's functions."""
 
 STEPS = 30
@@ -53,7 +53,7 @@ NAMES = (*BUDGETS, *RATES, *AT_ONCE)
 
 amounts = st.integers(0, 60)
 picks = st.integers(0, 60)
-limits = st.sampled_from([0, 1, 4, 20, 60, 100, 200])
+limits = st.sampled_from([200, 100, 60, 400, 20, 5, 0])
 OTHER_LIMIT = 7
 # Meters by their numbers; what the set's limits have more than those of other sets in the batch, as when policy changes
 # between two requests; and whether a budget counts only that may do so.
@@ -191,6 +191,9 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(batch=batches)
     def admit(self, batch: tuple[Any, Any]) -> None:
+        self._admit(batch)
+
+    def _admit(self, batch: tuple[Any, Any]) -> None:
         wanted_sets, requests = batch
         sets = [self._set(*wanted) for wanted in wanted_sets]
         asks = [
@@ -240,12 +243,14 @@ class LedgerMachine(RuleBasedStateMachine):
         assert self.world.query("SELECT sweep(1000)")[0][0] >= len(ids)
         assert self._settled(lambda model, at_ns: model.sweep(ids, at_ns=at_ns), before_ns) == ids
 
-    @rule()
-    def days_pass(self) -> None:
-        """As far as budgets can tell."""
+    @rule(batches=st.tuples(batches, batches))
+    def a_night_passes(self, batches: tuple[Any, Any]) -> None:
+        """As far as budgets can tell; many are under way then, and the new day begins with others."""
+        self._admit(batches[0])
         for name in self._ending():
             self.model.meters[name].is_over = True
             self._shift(name, starts=not BUDGETS[name].startswith("dates/"))
+        self._admit(batches[1])
 
     @rule(seconds=st.sampled_from([1, 5, 40, 4_000]))
     def time_passes(self, seconds: int) -> None:
