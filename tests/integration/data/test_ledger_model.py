@@ -360,7 +360,7 @@ class LedgerMachine(RuleBasedStateMachine):
         end = "(extract(epoch FROM period_end) * 1000000)::bigint * 1000"
         statement = f"SELECT {end} FROM meter WHERE tenant_id = %s AND name = %s"
         ((end_ns,),) = self.world.query(statement, self.tenant_id, name)
-        return -(-(end_ns - at_ns) // MS_NS)
+        return -(-(int(end_ns) - at_ns) // MS_NS)
 
     def _stands(self, ask: Ask, standing: Standing, specs: dict[str, MeterSpec], *, at_ns: int | None) -> None:
         for own, remaining in zip(ask.meters.specs, standing.remaining, strict=True):
