@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from billing.contracts import MeterSet
 from billing.money import Tokens
@@ -19,8 +20,7 @@ NO_METERS = MeterSet(())
 NO_TOKENS = Tokens()
 
 
-@dataclass(slots=True, kw_only=True)
-class Exchange:
+class Exchange(Struct, kw_only=True):
     """Times are those of `time.perf_counter`.
 
     `input_estimate` is about what the prompt takes, `input_tokens` what is held for it. Of the output, `output_limit`

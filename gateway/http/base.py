@@ -114,6 +114,11 @@ class KeyPermission(BasePermission):
         return True
 
 
+_AUTHENTICATORS = (KeyAuthentication(),)
+_PERMISSIONS = (KeyPermission(),)
+"""They keep nothing, so there need not be new ones for each request."""
+
+
 class AsyncView(APIView):
     """The base of the data plane's views: handlers are coroutines that return answers or raise refusals."""
 
@@ -123,6 +128,12 @@ class AsyncView(APIView):
     parser_classes: list[Any] = []  # bodies are parsed by `wire/`
     renderer_classes = [JSONRenderer]
     throttle_classes: list[Any] = []
+
+    def get_authenticators(self) -> Any:
+        return _AUTHENTICATORS
+
+    def get_permissions(self) -> Any:
+        return _PERMISSIONS
 
     async def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Answer | EventStream:  # type: ignore[override]
         asked: Asked = request
