@@ -64,7 +64,11 @@ def test_without_the_tag_none_of_its_values_is_charged() -> None:
     assert Rule(spec=a_spec(), each="tag", tag="feature").meter(facts(team="a")) is None
 
 
-@pytest.mark.parametrize("value", ["chat", "Grün — 緑 🟢", "a" * 64, '{,}"\\ #', "\ud800"], ids=["a word", "unicode", "long", "signs", "a lone surrogate"])
+@pytest.mark.parametrize(
+    "value",
+    ["chat", "Grün — 緑 🟢", "a" * 64, '{,}"\\ #', "\ud800"],
+    ids=["a word", "unicode", "long", "signs", "a lone surrogate"],
+)
 def test_any_value_can_be_part_of_a_meters_name(value: str) -> None:
     key = charging.value_key(value)
     assert len(key) == 24
