@@ -130,7 +130,10 @@ class BudgetAdmin(DollarFields, GovernedAdmin):
     def offers(self, row: Budget) -> Collection[str]:
         return ("override",)
 
-    @button("Override for a while", icon="timer", permissions=["change"])
+    def has_override_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return bool(request.user.has_perm("billing.add_budgetoverride"))
+
+    @button("Override for a while", icon="timer", permissions=["override"])
     def override(self, request: HttpRequest, object_id: str) -> HttpResponse:
         budget: Any = self.get_object(request, object_id)
         if budget is None:

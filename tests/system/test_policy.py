@@ -53,8 +53,8 @@ class Scene:
 def pair(gateway: Gateway, logs: Path) -> Iterator[dict[str, Gateway]]:
     """Two more gateways beside the one that all tests share: one is notified of changes, one only polls."""
     made = {
-        "notified": Gateway(logs / "notified.log"),
-        "polling": Gateway(logs / "polling.log", POLICY_NOTIFICATIONS="false"),
+        "notified": Gateway(logs / "notified.log", FAILED_KEYS_PER_MINUTE="0"),
+        "polling": Gateway(logs / "polling.log", FAILED_KEYS_PER_MINUTE="0", POLICY_NOTIFICATIONS="false"),
     }
     yield made
     for each in made.values():

@@ -116,7 +116,8 @@ def test_a_look_leaves_no_transaction_open_in_the_ledger(acme: Tenant, monkeypat
         states.append(connections["ledger"].in_atomic_block)
         with connections["default"].cursor() as cursor:
             cursor.execute(
-                "SELECT count(*) FROM pg_stat_activity WHERE datname LIKE '%%ledger%%' AND state LIKE 'idle in %%'"
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND state LIKE 'idle in %%'",
+                [connections["ledger"].settings_dict["NAME"]],
             )
             states.append(cursor.fetchone()[0])
         return tell(*arguments)
