@@ -143,7 +143,9 @@ def of_rates(tenants: Iterable[int], *, at: datetime) -> list[Reading]:
     for part in _slices(list(_rates_of(set(tenants)))):
         for ord, meter, held, ahead_ns in _rows(RATE_METERS, [rate.tenant_id for rate in part], [r.name for r in part]):
             rate = part[ord - 1]
-            value, base = (ahead_ns, rate.window_ns) if rate.window_ns else (held, rate.limit)
+            # What of a token rate is held by requests on their way counts as what they have taken already.
+            of_rate = (ahead_ns + held * (rate.window_ns // rate.limit), rate.window_ns)
+            value, base = of_rate if rate.window_ns else (held, rate.limit)
             whose = meter.partition(SEPARATE)[2]
             readings.append(
                 Reading(

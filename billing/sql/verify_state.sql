@@ -13,10 +13,12 @@ WITH waiting AS MATERIALIZED (
     SELECT *, coalesce(counts_from, period_start) AS counts FROM meter
     WHERE (%(tenant)s::bigint IS NULL OR tenant_id = %(tenant)s) AND (%(ids)s::bigint[] IS NULL OR id = ANY (%(ids)s))
 ), holding AS (
-    SELECT m.id, sum(CASE cell.kind WHEN 1 THEN cost_nano ELSE 1 END) AS held
-    FROM hold CROSS JOIN LATERAL unnest(meter_ids, kinds, marks) AS cell (id, kind, mark)
+    SELECT m.id, sum(CASE cell.kind WHEN 1 THEN cost_nano WHEN 3 THEN tokens WHEN 5 THEN tokens - output_tokens
+        WHEN 6 THEN output_tokens ELSE 1 END) AS held
+    FROM hold CROSS JOIN LATERAL unnest(meter_ids, kinds, marks, windows_ns) AS cell (id, kind, mark, window_ns)
     JOIN wanted AS m ON m.id = cell.id
-    WHERE cell.kind = 4 OR (cell.kind = 1 AND cell.mark = (extract(epoch FROM m.period_start) * 1000000)::bigint)
+    WHERE cell.kind = 4 OR (cell.kind IN (3, 5, 6) AND cell.window_ns IS NOT NULL)
+        OR (cell.kind = 1 AND cell.mark = (extract(epoch FROM m.period_start) * 1000000)::bigint)
     GROUP BY m.id
 ), unmoved AS (
     SELECT m.id, sum(cost_nano) AS used

@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
         run_sql(
             "billing.ledger",
             "admission_tables",
-            reverse="DROP INDEX meter_separate; ALTER TABLE hold DROP COLUMN output_tokens",
+            reverse="DROP INDEX meter_separate; ALTER TABLE hold DROP COLUMN output_tokens, DROP COLUMN windows_ns",
         ),
         run_sql("billing.ledger", "fixed_dates", reverse=""),  # it still knows all that the one before knew
         run_sql("billing.ledger", "admission", reverse="DROP FUNCTION admit"),

@@ -4,7 +4,8 @@
 -- ascending); a negative number stands for a meter that counts a request and does not refuse it. Each request names its
 -- set, and each set has a request.
 -- Kinds: 1 budget (nano-dollars, m_limits per period), 2 requests, 3 tokens, 5 input tokens and 6 output tokens (GCRA:
--- m_limits per m_windows_ns), 4 concurrency (m_limits at once). m_most: how many separate meters, those with a '#' in
+-- m_limits per m_windows_ns), 4 concurrency (m_limits at once). Requests are taken at once; tokens are held until it is
+-- known how many they were, and taken then. m_most: how many separate meters, those with a '#' in
 -- their name, the tenant may have; one whose name ends with the '#' is for all beyond that, and is always made.
 --
 -- Answers one row of arrays. verdicts: 0 admitted; m: refused by meter m, the one with the longest wait; -m: meter m is
@@ -37,6 +38,7 @@ DECLARE
     ends      timestamptz[];
     units     bigint[];         -- of a rate: ns per request or token; else 1
     room      bigint[];         -- what is left before the batch, in units
+    drains    bigint[];         -- of a rate: what of it is taken and drains with time, in ns
     marks     bigint[];         -- as hold.marks
     taken     bigint[];         -- by the batch: nano-dollars, requests, tokens
     totals    bigint[];         -- what the batch takes if all of it is admitted
@@ -56,15 +58,23 @@ DECLARE
     verdict   integer;
 BEGIN
     -- Meters appear with their first use. In the order of the unique index, before any lock is held.
-    INSERT INTO meter (tenant_id, name)
-    SELECT tenant, name FROM (
+    -- How many separate ones there are is counted once per tenant, and only as far as it matters.
+    WITH missing AS MATERIALIZED (
         SELECT tenant, name, most, bounded, row_number() OVER (PARTITION BY tenant, bounded ORDER BY name) AS nth
         FROM unnest(m_tenants, m_names, m_most) AS wanted (tenant, name, most)
         CROSS JOIN LATERAL (SELECT strpos(name, '#') NOT IN (0, length(name))) AS separate (bounded)
         WHERE NOT EXISTS (SELECT FROM meter WHERE meter.tenant_id = tenant AND meter.name = wanted.name)
-    ) AS missing
-    WHERE NOT bounded OR most >= nth + (
-        SELECT count(*) FROM meter AS other WHERE other.tenant_id = tenant AND strpos(other.name, '#') > 0)
+    ), there AS MATERIALIZED (
+        SELECT tenant, (
+            SELECT count(*) FROM (
+                SELECT FROM meter AS other WHERE other.tenant_id = tenant AND strpos(other.name, '#') > 0 LIMIT max(most)
+            ) AS counted
+        ) AS separate
+        FROM missing WHERE bounded GROUP BY tenant
+    )
+    INSERT INTO meter (tenant_id, name)
+    SELECT tenant, name FROM missing LEFT JOIN there USING (tenant)
+    WHERE NOT bounded OR most >= nth + separate
     ORDER BY tenant, name
     ON CONFLICT DO NOTHING;
 
@@ -100,11 +110,12 @@ BEGIN
 
     SELECT array_agg(unit ORDER BY ord),
         array_agg(CASE kind WHEN 1 THEN "limit" - u - h WHEN 4 THEN "limit" - h
-            ELSE "window" - greatest(tat - at_ns, 0) END ORDER BY ord),
+            ELSE "window" - greatest(tat - at_ns, 0) - least(h::numeric * unit, 4e18)::bigint END ORDER BY ord),
+        array_agg(greatest(tat - at_ns, 0) ORDER BY ord),
         array_agg(CASE kind WHEN 1 THEN (extract(epoch FROM "start") * 1000000)::bigint WHEN 4 THEN 0 ELSE unit END
             ORDER BY ord),
         array_agg(0::bigint)
-    INTO units, room, marks, taken
+    INTO units, room, drains, marks, taken
     FROM unnest(m_kinds, m_limits, m_windows_ns, now_used, now_held, now_tats, starts)
         WITH ORDINALITY AS state (kind, "limit", "window", u, h, tat, "start", ord)
     CROSS JOIN LATERAL (
@@ -123,18 +134,19 @@ BEGIN
         FROM unnest(r_sets, r_costs_nano, r_input, r_output) AS request (set, cost, input, output) GROUP BY set
     ) AS wanted;
 
-    SELECT array_agg(total ORDER BY meter), bool_and(
-        CASE WHEN ids[meter] IS NULL THEN false
-            WHEN NOT refuses THEN true
-            WHEN m_limits[meter] = 0 AND m_kinds[meter] NOT IN (1, 4) THEN false
-            ELSE total::numeric * units[meter] <= room[meter] END)
+    SELECT array_agg(coalesce(total, 0) ORDER BY m_number), bool_and(
+        CASE WHEN ids[m_number] IS NULL THEN false
+            WHEN refuses IS NOT TRUE THEN true
+            WHEN m_limits[m_number] = 0 AND m_kinds[m_number] NOT IN (1, 4) THEN false
+            ELSE total::numeric * units[m_number] <= room[m_number] END)
     INTO totals, fits
-    FROM (
-        SELECT abs(s_meters[c]) AS meter, bool_or(s_meters[c] > 0) AS refuses,
+    FROM generate_subscripts(m_names, 1) AS m_number
+    LEFT JOIN (
+        SELECT abs(s_meters[c]) AS m_number, bool_or(s_meters[c] > 0) AS refuses,
             sum(CASE m_kinds[abs(s_meters[c])] WHEN 1 THEN costs[s_sets[c]] WHEN 3 THEN inputs[s_sets[c]] + outputs[s_sets[c]]
                 WHEN 5 THEN inputs[s_sets[c]] WHEN 6 THEN outputs[s_sets[c]] ELSE requests[s_sets[c]] END)::bigint AS total
         FROM generate_subscripts(s_meters, 1) AS c GROUP BY 1
-    ) AS demand;
+    ) AS demand USING (m_number);
 
     IF fits THEN
         taken := totals;
@@ -169,8 +181,10 @@ BEGIN
                     wait := -1;
                 ELSE
                     missing := (taken[m] + amount) * units[m] - room[m];
-                    IF missing > 0 THEN
+                    IF missing > 0 AND (m_kinds[m] = 2 OR missing <= drains[m]) THEN
                         wait := (missing + 999999) / 1000000;
+                    ELSIF missing > 0 THEN
+                        wait := greatest((drains[m] + 999999) / 1000000, 1000); -- a guess, as above
                     END IF;
                 END IF;
                 IF wait IS NOT NULL AND (longest IS NULL OR wait = -1 OR (longest <> -1 AND wait > longest)) THEN
@@ -193,22 +207,24 @@ BEGIN
     END IF;
 
     INSERT INTO hold (
-        request_id, tenant_id, cost_nano, tokens, output_tokens, admitted_at, expires_at, meter_ids, kinds, marks, context
+        request_id, tenant_id, cost_nano, tokens, output_tokens, admitted_at, expires_at, meter_ids, kinds, marks, windows_ns,
+        context
     )
     SELECT id, tenant, cost, input + output, output, at, at + make_interval(secs => lease_s),
-        sets.meter_ids, sets.kinds, sets.marks, context.value
+        sets.meter_ids, sets.kinds, sets.marks, sets.windows_ns, context.value
     FROM unnest(r_ids, r_sets, r_tenants, r_costs_nano, r_input, r_output, r_leases_s, verdicts)
         WITH ORDINALITY AS request (id, set, tenant, cost, input, output, lease_s, verdict, ord)
     JOIN (
         SELECT s_sets[c] AS set, array_agg(ids[abs(s_meters[c])]) AS meter_ids,
-            array_agg(m_kinds[abs(s_meters[c])]) AS kinds, array_agg(marks[abs(s_meters[c])]) AS marks
+            array_agg(m_kinds[abs(s_meters[c])]) AS kinds, array_agg(marks[abs(s_meters[c])]) AS marks,
+            array_agg(m_windows_ns[abs(s_meters[c])]) AS windows_ns
         FROM generate_subscripts(s_meters, 1) AS c GROUP BY 1
     ) AS sets USING (set)
     JOIN jsonb_array_elements(r_contexts) WITH ORDINALITY AS context (value, ord) USING (ord)
     WHERE request.verdict = 0;
 
-    UPDATE meter SET held = meter.held + CASE WHEN kind IN (1, 4) THEN new.taken ELSE 0 END,
-        tat_ns = CASE WHEN kind IN (1, 4) THEN tat_ns ELSE greatest(tat_ns, at_ns) + new.taken * unit END
+    UPDATE meter SET held = meter.held + CASE WHEN kind = 2 THEN 0 ELSE new.taken END,
+        tat_ns = CASE WHEN kind = 2 THEN greatest(tat_ns, at_ns) + new.taken * unit ELSE tat_ns END
     FROM unnest(ids, m_kinds, units, taken) AS new (id, kind, unit, taken)
     WHERE meter.id = new.id AND new.taken > 0;
 

@@ -2,8 +2,8 @@
 -- x_*: the budgets that may refuse it, by name, with their limits; x_requests says whose (1-based).
 -- Answers per request whether it was granted; never for one that is settled or swept already.
 --
--- Token rates are not asked: what was taken is corrected at settlement. A budget whose period is over since the admission
--- has let go of the hold, and has nothing to say any more.
+-- Token rates hold more, too, but are not asked: a stream is not ended for its speed. A budget whose period is over since
+-- the admission has let go of the hold, and has nothing to say any more.
 CREATE FUNCTION extend(
     r_ids uuid[], r_costs_nano bigint[], r_output bigint[], x_requests integer[], x_names text[], x_limits bigint[]
 ) RETURNS boolean[] LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
@@ -25,11 +25,14 @@ BEGIN
             WHERE budget.request = r AND cell.mark = (extract(epoch FROM meter.period_start) * 1000000)::bigint
                 AND meter.used + meter.held + r_costs_nano[r] > budget."limit"
         );
-        UPDATE meter SET held = held + r_costs_nano[r]
-        FROM unnest(h.meter_ids, h.kinds, h.marks) AS cell (id, kind, mark)
-        WHERE meter.id = cell.id AND cell.kind = 1
-            AND cell.mark = (extract(epoch FROM meter.period_start) * 1000000)::bigint;
+        UPDATE meter SET held = held + CASE cell.kind WHEN 1 THEN r_costs_nano[r] ELSE r_output[r] END
+        FROM unnest(h.meter_ids, h.kinds, h.marks, h.windows_ns) AS cell (id, kind, mark, window_ns)
+        WHERE meter.id = cell.id AND (
+            (cell.kind = 1 AND cell.mark = (extract(epoch FROM meter.period_start) * 1000000)::bigint)
+            OR (cell.kind IN (3, 6) AND cell.window_ns IS NOT NULL)
+        );
         UPDATE hold SET cost_nano = cost_nano + r_costs_nano[r],
+            tokens = tokens + r_output[r], output_tokens = output_tokens + r_output[r],
             context = context || jsonb_build_object(
                 'output_tokens', coalesce((context ->> 'output_tokens')::bigint, 0) + r_output[r])
         WHERE request_id = r_ids[r];

@@ -1,6 +1,7 @@
 -- The period of `period` that `at` lies in, by the clocks of `zone`: a calendar period ('day', 'week', 'month'), 'total',
 -- or fixed dates ('dates/2026-01-01/2026-04-01', the end exclusive), which are the same whatever `at` is.
--- Weeks are ISO weeks: they begin on Monday. A day lasts 23 or 25 hours when the clocks change.
+-- Weeks are ISO weeks: they begin on Monday. A day lasts 23 or 25 hours when the clocks change; where midnight comes twice,
+-- it begins with the second one.
 CREATE OR REPLACE FUNCTION period_bounds(period text, zone text, at timestamptz, OUT starts timestamptz, OUT ends timestamptz)
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
@@ -19,4 +20,8 @@ BEGIN
     local_start := date_trunc(period, at AT TIME ZONE zone);
     starts := local_start AT TIME ZONE zone;
     ends := (local_start + ('1 ' || period)::interval) AT TIME ZONE zone;
+    IF starts > at THEN
+        ends := starts;
+        starts := (local_start - ('1 ' || period)::interval) AT TIME ZONE zone;
+    END IF;
 END $$;

@@ -1,4 +1,4 @@
--- Deletes meters that say nothing any more: rates that are as if unused, and separate budget meters whose period has been
+-- Deletes meters that say nothing any more: rates that are as if unused and hold nothing, and separate budget meters whose period has been
 -- over for a day. At most `most` at a time, without waiting for any that is in use; returns how many.
 -- An admission that wanted one just then answers as if there were no room for it, and is asked again.
 CREATE FUNCTION forget_meters(most integer) RETURNS integer LANGUAGE sql AS $$

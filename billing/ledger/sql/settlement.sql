@@ -1,5 +1,5 @@
--- Ends holds that the caller has deleted, in the caller's transaction: held becomes used, token rates are corrected
--- to what was really taken, leases end, and the usage records go to the outbox. All arrays are parallel.
+-- Ends holds that the caller has deleted, in the caller's transaction: held becomes used, token rates are charged with
+-- what was really taken, leases end, and the usage records go to the outbox. All arrays are parallel.
 CREATE FUNCTION settle_claimed(
     claimed hold[], costs_nano bigint[], inputs bigint[], outputs bigint[], records jsonb
 ) RETURNS void LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
@@ -12,20 +12,15 @@ BEGIN
     WITH change AS (
         SELECT cell.meter_id,
             -- A hold of a period that is over: its meter has let go of it already.
-            sum(CASE cell.kind WHEN 1 THEN h.cost_nano * current.here WHEN 4 THEN 1 ELSE 0 END) AS released,
+            sum(CASE WHEN cell.kind = 1 THEN h.cost_nano * current.here WHEN cell.kind = 4 THEN 1
+                WHEN cell.kind IN (3, 5, 6) AND cell.window_ns IS NOT NULL THEN tokens.held ELSE 0 END) AS released,
             sum(CASE cell.kind WHEN 1 THEN s.cost * current.here ELSE 0 END) AS spent,
-            -- At most ten minutes' worth: whatever an upstream reports, it must not lock a tenant out for good.
-            sum(CASE WHEN cell.kind IN (3, 5, 6) THEN least(
-                greatest(tokens.taken - tokens.held, 0)::numeric * cell.mark, 600000000000
-            )::bigint ELSE 0 END) AS surcharge_ns,
-            -- What of a hold has drained with time was used up by waiting; only the rest can be given back.
-            sum(CASE WHEN cell.kind IN (3, 5, 6) THEN least(
-                greatest(tokens.held - tokens.taken, 0) * cell.mark,
-                greatest(tokens.held * cell.mark - (at_ns - (extract(epoch FROM h.admitted_at) * 1000000)::bigint * 1000), 0)
-            ) ELSE 0 END) AS refund_ns
+            -- At most a whole window's worth: whatever an upstream reports, it must not lock a tenant out for good.
+            sum(CASE WHEN cell.kind IN (3, 5, 6) AND cell.window_ns IS NOT NULL
+                THEN least(tokens.taken::numeric * cell.mark, cell.window_ns)::bigint ELSE 0 END) AS taken_ns
         FROM unnest(claimed) WITH ORDINALITY AS h
         JOIN unnest(costs_nano, inputs, outputs) WITH ORDINALITY AS s (cost, input, output, ordinality) USING (ordinality)
-        CROSS JOIN LATERAL unnest(h.meter_ids, h.kinds, h.marks) AS cell (meter_id, kind, mark)
+        CROSS JOIN LATERAL unnest(h.meter_ids, h.kinds, h.marks, h.windows_ns) AS cell (meter_id, kind, mark, window_ns)
         JOIN meter ON meter.id = cell.meter_id
         CROSS JOIN LATERAL (
             SELECT (cell.kind <> 1 OR cell.mark = (extract(epoch FROM meter.period_start) * 1000000)::bigint)::int
@@ -37,8 +32,8 @@ BEGIN
         GROUP BY cell.meter_id
     )
     UPDATE meter SET held = held - released, used = used + spent,
-        tat_ns = CASE WHEN surcharge_ns > 0 THEN greatest(tat_ns, at_ns) ELSE tat_ns END + surcharge_ns - refund_ns
-    FROM change WHERE meter.id = change.meter_id AND (released, spent, surcharge_ns, refund_ns) <> (0, 0, 0, 0);
+        tat_ns = CASE WHEN taken_ns > 0 THEN greatest(tat_ns, at_ns) + taken_ns ELSE tat_ns END
+    FROM change WHERE meter.id = change.meter_id AND (released, spent, taken_ns) <> (0, 0, 0);
 
     INSERT INTO usage_outbox (record)
     SELECT record.value || jsonb_build_object(

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from billing.contracts import MeterKind, MeterSet, MeterSpec
 
 NEVER = -1
-SURCHARGE_MOST_NS = 600 * 10**9
 MS_NS = 10**6
 
 
@@ -33,6 +32,7 @@ class Cell:
     meter: Meter
     kind: MeterKind
     mark: int
+    window_ns: int
 
     @property
     def is_current(self) -> bool:
@@ -157,11 +157,11 @@ class Model:
         for own in ask.meters.specs:
             spec, meter = specs[own.name], self.meters[own.name]
             mark = meter.epoch if spec.kind == MeterKind.BUDGET else unit_ns(spec)
-            cells.append(Cell(meter, spec.kind, mark))
-            if spec.kind in (MeterKind.BUDGET, MeterKind.CONCURRENCY):
+            cells.append(Cell(meter, spec.kind, mark, spec.window_ns))
+            if spec.kind == MeterKind.REQUESTS:
+                meter.tat_ns = max(meter.tat_ns, at_ns) + unit_ns(spec)
+            else:
                 meter.held += ask.amount(spec.kind)
-            elif ask.amount(spec.kind):
-                meter.tat_ns = max(meter.tat_ns, at_ns) + ask.amount(spec.kind) * unit_ns(spec)
         self.holds[ask.id] = Hold(ask.cost, ask.input, ask.output, at_ns, cells)
         return Verdict()
 
@@ -179,14 +179,22 @@ class Model:
         if spec.limit == 0 or wanted * unit_ns(spec) > spec.window_ns:
             return NEVER
         missing_ns = wanted * unit_ns(spec) - self._room_ns(spec, at_ns)
-        return -(-missing_ns // MS_NS) if missing_ns > 0 else None
+        if missing_ns <= 0:
+            return None
+        drains_ns = self._drains_ns(spec, at_ns)
+        if spec.kind == MeterKind.REQUESTS or missing_ns <= drains_ns:
+            return -(-missing_ns // MS_NS)
+        return max(-(-drains_ns // MS_NS), 1000)
 
     def _room_ns(self, spec: MeterSpec, at_ns: int) -> int:
-        return spec.window_ns - max(self.meters[spec.name].tat_ns - at_ns, 0)
+        return spec.window_ns - self._drains_ns(spec, at_ns) - self.meters[spec.name].held * unit_ns(spec)
+
+    def _drains_ns(self, spec: MeterSpec, at_ns: int) -> int:
+        return max(self.meters[spec.name].tat_ns - at_ns, 0)
 
     # --- extension -------------------------------------------------------------------------------------------------
 
-    def extend(self, request_id: str, *, cost: int, budgets: Sequence[MeterSpec]) -> bool:
+    def extend(self, request_id: str, *, cost: int, output: int, budgets: Sequence[MeterSpec]) -> bool:
         hold = self.holds.get(request_id)
         if hold is None:
             return False
@@ -198,7 +206,11 @@ class Model:
                 return False
         for meter in current:
             meter.held += cost
+        for cell in hold.cells:
+            if cell.kind in (MeterKind.TOKENS, MeterKind.OUTPUT_TOKENS):
+                cell.meter.held += output
         hold.cost += cost
+        hold.output += output
         return True
 
     # --- settlement ------------------------------------------------------------------------------------------------
@@ -211,8 +223,7 @@ class Model:
                 cost, input, output = taken
                 ended[request_id] = self.holds.pop(request_id), cost, input, output
                 self.charges[request_id] = cost
-        surcharges: dict[Meter, int] = {}
-        refunds: dict[Meter, int] = {}
+        taken_ns: dict[Meter, int] = {}
         for hold, cost, input, output in ended.values():
             for cell in hold.cells:
                 if cell.is_current:
@@ -221,15 +232,13 @@ class Model:
                 elif cell.kind == MeterKind.CONCURRENCY:
                     cell.meter.held -= 1
                 elif cell.kind not in (MeterKind.BUDGET, MeterKind.REQUESTS):
-                    held, taken_ = hold.tokens(cell.kind), amount(cell.kind, cost=cost, input=input, output=output)
-                    surcharge = min(max(taken_ - held, 0) * cell.mark, SURCHARGE_MOST_NS)
-                    not_drained = max(held * cell.mark - (at_ns - hold.admitted_ns), 0)
-                    refund = min(max(held - taken_, 0) * cell.mark, not_drained)
-                    surcharges[cell.meter] = surcharges.get(cell.meter, 0) + surcharge
-                    refunds[cell.meter] = refunds.get(cell.meter, 0) + refund
-        for meter, surcharge in surcharges.items():
-            begins = max(meter.tat_ns, at_ns) if surcharge else meter.tat_ns
-            meter.tat_ns = begins + surcharge - refunds[meter]
+                    cell.meter.held -= hold.tokens(cell.kind)
+                    tokens = amount(cell.kind, cost=cost, input=input, output=output)
+                    now_ns = min(tokens * cell.mark, cell.window_ns)
+                    taken_ns[cell.meter] = taken_ns.get(cell.meter, 0) + now_ns
+        for meter, more_ns in taken_ns.items():
+            if more_ns:
+                meter.tat_ns = max(meter.tat_ns, at_ns) + more_ns
         return set(ended)
 
     def sweep(self, request_ids: Iterable[str], *, at_ns: int) -> set[str]:

@@ -221,7 +221,7 @@ class LedgerMachine(RuleBasedStateMachine):
         budgets = {i: [s for s in self.asked[i].meters.specs if s.kind == MeterKind.BUDGET and not s.soft] for i in ids}
         extensions = [Extension(request_id=i, cost_nano=cost, output_tokens=output, budgets=budgets[i]) for i in ids]
         granted = self.world.extend(extensions)
-        assert granted == [self.model.extend(i, cost=cost, budgets=budgets[i]) for i in ids]
+        assert granted == [self.model.extend(i, cost=cost, output=output, budgets=budgets[i]) for i in ids]
 
     @rule(ends=st.lists(st.tuples(picks, amounts, amounts, amounts), min_size=1, max_size=5))
     def settle(self, ends: list[tuple[int, int, int, int]]) -> None:
@@ -302,6 +302,9 @@ class LedgerMachine(RuleBasedStateMachine):
             SELECT meter.name, meter.held, coalesce(sum(CASE
                 WHEN cell.kind = 4 THEN 1
                 WHEN cell.kind = 1 AND cell.mark = (extract(epoch FROM period_start) * 1000000)::bigint THEN cost_nano
+                WHEN cell.kind = 3 THEN tokens
+                WHEN cell.kind = 5 THEN tokens - output_tokens
+                WHEN cell.kind = 6 THEN output_tokens
             END), 0)
             FROM meter
             LEFT JOIN (hold CROSS JOIN LATERAL unnest(meter_ids, kinds, marks) AS cell (meter_id, kind, mark))
