@@ -16,14 +16,27 @@ from urllib.parse import SplitResult, urlsplit
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 
+from config.addresses import is_within, networks
+
 TIMEOUT_S = 15
 """For all of an attempt from the connection on, as the specification recommends."""
 CONNECT_TIMEOUT_S = 5
-REFUSED_ADDRESSES = frozenset({ipaddress.ip_address("168.63.129.16")})
-"""Public by number, and yet a cloud's own: Azure's platform service."""
-NAT64 = ipaddress.ip_network("64:ff9b::/96")
-
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+"""All that IANA assigns to the public internet of version 6."""
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+"""How a network without IPv4 of its own calls addresses of version 4 (RFC 6052, 2.1)."""
+NOT_PUBLIC = networks(
+    (
+        "168.63.129.16",  # a cloud's own, though public by number: Azure's platform service
+        "192.0.0.0/24",  # IETF protocol assignments, a few of which count as global (RFC 6890)
+        "192.88.99.0/24",  # relays from 6to4, deprecated (RFC 7526)
+        "2001::/23",  # IETF protocol assignments; Teredo is among them and leads to IPv4 addresses (RFC 4380)
+        "2001:db8::/32",  # documentation
+        "2002::/16",  # 6to4, leads to IPv4 addresses (RFC 3056)
+        "3fff::/20",  # documentation (RFC 9637)
+    )
+)
+"""What Python may call global, depending on its version, and no webhook may be sent to."""
 
 
 class TargetRefused(Exception):
@@ -105,21 +118,21 @@ def resolve(parts: SplitResult, *, inside: bool) -> str:
 
 
 def is_public(text: str) -> bool:
-    """Whether an address is one of the public internet; of one that wraps another, both must be."""
+    """Whether an address is one of the public internet; one that stands for an IPv4 address is judged as that."""
     address = ipaddress.ip_address(text.partition("%")[0])
-    if address in REFUSED_ADDRESSES or address.is_multicast or not address.is_global:
-        return False
-    return all(is_public(str(inner)) for inner in _wrapped(address))
+    if isinstance(address, ipaddress.IPv6Address):
+        meant = _meant(address)
+        if meant is None and address not in GLOBAL_UNICAST:
+            return False
+        address = meant or address
+    return address.is_global and not address.is_multicast and not is_within(address, NOT_PUBLIC)
 
 
-def _wrapped(address: Address) -> list[Address]:
-    """IPv4 addresses that an IPv6 address leads to: mapped, 6to4, Teredo and NAT64."""
-    if isinstance(address, ipaddress.IPv4Address):
-        return []
-    found: list[Address | None] = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
+def _meant(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that is called through an IPv6 one: mapped, or through the well-known prefix of NAT64."""
     if address in NAT64:
-        found.append(ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF))
-    return [inner for inner in found if inner is not None]
+        return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address.ipv4_mapped
 
 
 def _connection(parts: SplitResult, address: str) -> HTTPConnection:
