@@ -88,7 +88,7 @@ class RateLimited(Refusal):
 
 
 class BudgetExceeded(Refusal):
-    """`resets_at`: when the budget's next period begins (RFC 3339); None: there is none, or it would not help."""
+    """`resets_at`: when the budget's next period begins (RFC 3339); None: there is none."""
 
     code = "insufficient_quota"
 

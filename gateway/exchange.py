@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from billing.contracts import MeterSet
+from billing.contracts import MeterKind, MeterSet
 from billing.money import Tokens
 from gateway.ledger import Standing
 from gateway.principal import Principal
@@ -104,6 +104,14 @@ class Exchange(Struct, kw_only=True):
     def downgraded(self) -> bool:
         """Whether another model answers than the one that was asked for."""
         return self.model is not None and self.model.name != self.request.model
+
+    def exceeded(self, *, cost_nano: int) -> str:
+        """The label of the first soft budget that is exceeded if the request costs that; empty if none is."""
+        if self.standing is None:
+            return ""
+        states = zip(self.standing.meters.specs, self.standing.remaining, strict=True)
+        soft = ((spec, left) for spec, left in states if spec.kind == MeterKind.BUDGET and spec.soft)
+        return next((spec.label for spec, left in soft if left + self.hold_nano < cost_nano), "")
 
     @property
     def streamed(self) -> bool:

@@ -51,7 +51,7 @@ async def run(exchange: Exchange, plane: Plane) -> None:
         exchange.model, exchange.routes = cheaper
         tried.add(cheaper[0].name)
         lenient |= {spec.name for spec in full}
-    exchange.over_budget = _exceeded(standing)
+    exchange.over_budget = exchange.exceeded(cost_nano=1)
     exchange.admitted = True
 
 
@@ -116,12 +116,6 @@ async def _cheaper(
     return None
 
 
-def _exceeded(standing: Standing) -> str:
-    """The label of the first soft budget that has been exceeded; empty if none has."""
-    states = zip(standing.meters.specs, standing.remaining, strict=True)
-    return next((spec.label for spec, left in states if spec.kind == MeterKind.BUDGET and spec.soft and left < 0), "")
-
-
 def input_estimate(prompt: Prompt, *, model: ModelRoutes) -> int:
     """About how many tokens the prompt takes: its texts counted, images bounded, what is opaque by its bytes."""
     texts = [text for texts in prompt.messages for text in texts]
@@ -134,7 +128,7 @@ def refusal(meter: MeterSpec, *, wait_ms: int, exchange: Exchange) -> Refusal:
     """What a refusing meter becomes for the client."""
     wait = wait_ms if wait_ms >= 0 else None
     if meter.kind == MeterKind.BUDGET:
-        resets_at = _time_after(wait) if wait is not None else None
+        resets_at = _resets_at(meter, exchange)
         return BudgetExceeded(_budget_message(meter, resets_at, exchange), resets_at=resets_at)
     if meter.kind == MeterKind.CONCURRENCY:
         return RateLimited(f"Too many {meter.label}: at most {meter.limit}.", wait_ms=wait)
@@ -156,12 +150,27 @@ def _time_after(wait_ms: int) -> str:
 
 
 def _budget_message(meter: MeterSpec, resets_at: str | None, exchange: Exchange) -> str:
-    left = money.show(_left_of(meter, exchange))
-    message = (
-        f"The request may cost {money.show(exchange.hold_nano)}, but of the budget '{meter.label}' only {left} of "
-        f"{money.show(meter.limit)} is left. Ask for fewer tokens with max_tokens"
+    """What to do: where nothing is left, only waiting helps, and where the whole limit is too little, it does not."""
+    left, limit, cost = _left_of(meter, exchange), money.show(meter.limit), money.show(exchange.hold_nano)
+    later = f" It resets at {resets_at}." if resets_at else ""
+    if left == 0:
+        return f"The budget '{meter.label}' of {limit} is used up.{later}"
+    if exchange.hold_nano > meter.limit:
+        return (
+            f"The request may cost {cost}, more than the whole budget '{meter.label}' of {limit}. Ask for fewer tokens "
+            "with max_tokens."
+        )
+    return (
+        f"The request may cost {cost}, but of the budget '{meter.label}' only {money.show(left)} of {limit} is left. "
+        f"Ask for fewer tokens with max_tokens.{later}"
     )
-    return f"{message}, or wait until it resets at {resets_at}." if resets_at else f"{message}."
+
+
+def _resets_at(meter: MeterSpec, exchange: Exchange) -> str | None:
+    """When the budget begins anew, if it ever does."""
+    assert exchange.standing is not None
+    resets_ms = exchange.standing.resets_ms[exchange.meters.specs.index(meter)]
+    return _time_after(resets_ms) if resets_ms >= 0 else None
 
 
 def _left_of(meter: MeterSpec, exchange: Exchange) -> int:

@@ -16,12 +16,13 @@ COUNTED_BYTES = 2_000_000
 
 
 def run(exchange: Exchange) -> Settlement:
-    """Writes `tokens`, `cost_nano` and `estimated`; returns what the ledger is told."""
+    """Writes `tokens`, `cost_nano`, `estimated` and `over_budget`; returns what the ledger is told."""
     exchange.tokens, exchange.estimated = _used(exchange)
     if exchange.route is not None and exchange.tokens != Tokens():
         exchange.cost_nano = pricing.cost_nano(
             exchange.route, exchange.request, exchange.tokens, served_tier=exchange.service_tier
         )
+    exchange.over_budget = exchange.exceeded(cost_nano=exchange.cost_nano) or exchange.over_budget
     return Settlement(
         request_id=exchange.request_id,
         cost_nano=exchange.cost_nano,

@@ -338,13 +338,22 @@ def test_a_hard_budget_says_when_it_begins_anew(gateway: Gateway, sandbox: Sandb
     assert len(sandbox.requests()) == 1
 
 
-def test_what_no_period_can_pay_for_is_refused_without_a_time(gateway: Gateway, model: Model) -> None:
+def test_what_no_period_can_pay_for_is_refused_without_advice_to_wait(gateway: Gateway, model: Model) -> None:
     caller = a_caller(gateway, model)
     factories.a_budget(caller.tenant, dollars="0.000000001", period="day")
     error, attempts = refused(caller, retries=2)
     assert (error.code, error.type, attempts) == ("insufficient_quota", "budget_exceeded", 1)
+    assert "more than the whole budget" in error.message
     assert "resets" not in error.message
-    assert "x-portcullis-budget-reset" not in error.response.headers
+    assert "x-portcullis-budget-reset" in error.response.headers
+
+
+def test_a_budget_that_is_used_up_gives_no_advice_to_ask_for_less(gateway: Gateway, model: Model) -> None:
+    caller = a_caller(gateway, model)
+    factories.a_budget(caller.tenant, dollars="0", name="Nothing", period="total")
+    error, _ = refused(caller, max_tokens=1)
+    assert "The budget 'Nothing' of $0.00 is used up." in error.message
+    assert "max_tokens" not in error.message
 
 
 def test_a_soft_budget_counts_and_admits(gateway: Gateway, model: Model) -> None:
