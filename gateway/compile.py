@@ -43,6 +43,11 @@ def principal(public_id: str) -> Compiled[Principal | None]:
     return Compiled(_principal(key) if key else None, revisions)
 
 
+def known_ids(public_ids: frozenset[str]) -> frozenset[str]:
+    """Those of the public ids that keys have."""
+    return frozenset(ApiKey.objects.filter(public_id__in=public_ids).order_by().values_list("public_id", flat=True))
+
+
 def route_table() -> Compiled[RouteTable]:
     """All active deployments that have a price in the default service tier, by model."""
     revisions = revisions_of([GLOBAL_SCOPE])

@@ -1,8 +1,7 @@
-"""How many wrong keys each client network may send: beyond that, keys that are not known to be right cost no look-up.
+"""How many wrong keys each client network may send: beyond that, made-up ones cost no look-up each (`known_ids.py`).
 
 Counted per process, in bounded memory, by GCRA as all rates are: `per_minute` at once, then one each
-60 / `per_minute` seconds. A key that was right before is looked at whatever its network does, so the others behind the
-same address go on.
+60 / `per_minute` seconds. Right keys pass whatever their network does, so the others behind the same address go on.
 """
 
 import time
@@ -12,17 +11,15 @@ from ipaddress import IPv6Address, IPv6Interface
 from config.addresses import parse
 
 MOST_NETWORKS = 10_000
-MOST_KEYS = 20_000
 
 
 class FailedKeys:
-    """Counts failed authentications by client network. With `per_minute` 0 it never refuses."""
+    """Counts failed authentications by client network. With `per_minute` 0 no network is ever exhausted."""
 
     def __init__(self, per_minute: int) -> None:
         self._interval_s = 60 / per_minute if per_minute else 0.0
         self._burst_s = 60.0 - self._interval_s
         self._full_at: OrderedDict[str, float] = OrderedDict()  # when a network has all of its tries again
-        self._right: OrderedDict[str, None] = OrderedDict()  # public ids of keys, not secrets
 
     def count(self, address: str) -> None:
         """A key from `address` was wrong.
@@ -39,21 +36,11 @@ class FailedKeys:
             self._full_at.popitem(last=False)
 
     def wait_ms(self, address: str) -> int:
-        """After how long a key from `address` that nobody knows would be looked up; 0: at once."""
+        """After how long a made-up key from `address` would be looked up by itself; 0: at once."""
         if not self._full_at:
             return 0
         wait_s = self._full_at.get(network_of(address), 0.0) - self._burst_s - time.monotonic()
         return int(wait_s * 1000) + 1 if wait_s > 0 else 0
-
-    def remember_right(self, public_id: str) -> None:
-        """A key was right, and is worth a look-up from now on."""
-        if public_id not in self._right:
-            self._right[public_id] = None
-            if len(self._right) > MOST_KEYS:
-                self._right.popitem(last=False)
-
-    def was_right(self, public_id: str) -> bool:
-        return public_id in self._right
 
 
 def network_of(address: str) -> str:

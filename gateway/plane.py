@@ -12,6 +12,7 @@ from gateway import compile
 from gateway.bridge import Bridge
 from gateway.failed_keys import FailedKeys
 from gateway.hammering import Hammering
+from gateway.known_ids import KnownIds
 from gateway.ledger import Ledger
 from gateway.metrics import Metrics
 from gateway.refusals import Refusals
@@ -36,6 +37,7 @@ class Plane:
     watch: PolicyWatch
     status_of: Callable[[BaseException], int]
     failed_keys: FailedKeys
+    known_ids: KnownIds
     hammering: Hammering = field(default_factory=Hammering)
     metrics: Metrics = field(default_factory=Metrics)
     in_flight: int = 0
@@ -67,6 +69,7 @@ class Plane:
             watch=PolicyWatch(snapshots, main, listen=listen),
             status_of=status_of,
             failed_keys=FailedKeys(settings.FAILED_KEYS_PER_MINUTE),
+            known_ids=KnownIds(lambda public_ids: bridge.run(lambda: compile.known_ids(public_ids))),
         )
 
     def start(self) -> None:

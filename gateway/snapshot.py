@@ -61,6 +61,10 @@ class Snapshots:
             return None
         return await self._once(public_id, lambda: self._fill_principal(public_id))
 
+    def has(self, public_id: str) -> bool:
+        """Whether the principal of a key is at hand, if perhaps not up to date."""
+        return public_id in self._principals
+
     async def routes(self) -> RouteTable:
         """The route table.
 

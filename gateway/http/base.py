@@ -54,21 +54,19 @@ async def recognise(token: Token, plane: Plane, *, address: str) -> Principal:
 
     Raises:
         InvalidKey: unknown, wrong, suspended, revoked or expired: one answer, after the same work.
-        RateLimited: too many wrong keys came from the network of `address`, and this one is not known to be right.
+        RateLimited: it is not right either, and too many such came from the network of `address`.
         Unavailable: policy cannot be read, or not be confirmed.
     """
     wait_ms = plane.failed_keys.wait_ms(address)
-    if wait_ms and not plane.failed_keys.was_right(token.public_id):
+    if wait_ms and not plane.snapshots.has(token.public_id) and not await plane.known_ids.has(token.public_id):
         raise _too_many_wrong(wait_ms)
     try:
-        principal = await _found(token, plane)
+        return await _found(token, plane)
     except InvalidKey:
         plane.failed_keys.count(address)
         if wait_ms:
             raise _too_many_wrong(wait_ms) from None
         raise
-    plane.failed_keys.remember_right(token.public_id)
-    return principal
 
 
 async def _found(token: Token, plane: Plane) -> Principal:

@@ -1,4 +1,4 @@
-"""Wrong keys are limited by the network that they come from, before anything is looked up for them."""
+"""Wrong keys are limited by the network that they come from, and right ones pass whatever comes from there."""
 
 import asyncio
 
@@ -34,6 +34,20 @@ def lookups(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
+@pytest.fixture
+def queries(monkeypatch: pytest.MonkeyPatch) -> list[frozenset[str]]:
+    """What public ids were asked for together."""
+    found: list[frozenset[str]] = []
+    known_ids = compile.known_ids
+
+    def counted(public_ids: frozenset[str]) -> frozenset[str]:
+        found.append(public_ids)
+        return known_ids(public_ids)
+
+    monkeypatch.setattr(compile, "known_ids", counted)
+    return found
+
+
 async def asked(world: World, *, secret: str | None = None, address: str = HERE) -> Client:
     client = world.request()
     client.address, client.secret = address, secret or tokens.generate("dev").text
@@ -46,7 +60,7 @@ async def exhausted(world: World, *, address: str = HERE) -> None:
         assert (await asked(world, address=address)).status == 401
 
 
-def test_beyond_the_limit_wrong_keys_cost_no_look_up(story: Story, lookups: list[str]) -> None:
+def test_beyond_the_limit_wrong_keys_cost_no_look_up_of_their_own(story: Story, lookups: list[str]) -> None:
     async def tell(world: World) -> None:
         await exhausted(world)
         assert len(lookups) == LIMIT
@@ -58,24 +72,54 @@ def test_beyond_the_limit_wrong_keys_cost_no_look_up(story: Story, lookups: list
     story(tell)
 
 
-def test_keys_that_were_right_go_on_behind_the_same_address(story: Story, lookups: list[str]) -> None:
+def test_a_flood_of_made_up_keys_shares_a_few_queries(
+    story: Story, lookups: list[str], queries: list[frozenset[str]]
+) -> None:
+    async def tell(world: World) -> None:
+        await exhausted(world)
+        assert queries == []
+        answers = await asyncio.gather(*(asked(world) for _ in range(100)))
+        assert {client.status for client in answers} == {429}
+        assert sum(map(len, queries)) == 100
+        assert len(queries) < 50
+        assert len(lookups) == LIMIT
+
+    story(tell)
+
+
+def test_keys_that_were_right_go_on_behind_the_same_address(story: Story, queries: list[frozenset[str]]) -> None:
     async def tell(world: World) -> None:
         assert (await asked(world, secret=world.secret)).status == 200
         await exhausted(world)
         assert (await asked(world)).status == 429
+        assert len(queries) == 1
         assert (await asked(world, secret=world.secret)).status == 200
+        assert len(queries) == 1, "nothing is asked about a key whose principal is at hand"
         world.plane.snapshots.drop_all()
         assert (await asked(world, secret=world.secret)).status == 200, "also when its policy must be read again"
 
     story(tell)
 
 
-def test_a_right_key_that_nobody_knows_yet_waits_with_its_network(story: Story) -> None:
+def test_a_right_key_is_not_refused_for_its_neighbours_on_its_first_use(story: Story) -> None:
     async def tell(world: World) -> None:
         await exhausted(world)
-        assert (await asked(world, secret=world.secret)).status == 429
-        assert (await asked(world, secret=world.secret, address=ELSEWHERE)).status == 200
-        assert (await asked(world, secret=world.secret)).status == 200, "it is known now"
+        flood = [asyncio.ensure_future(asked(world)) for _ in range(50)]
+        assert (await asked(world, secret=world.secret)).status == 200
+        assert {client.status for client in await asyncio.gather(*flood)} == {429}
+        assert (await asked(world, address=ELSEWHERE)).status == 401
+
+    story(tell)
+
+
+def test_a_key_made_while_its_network_is_exhausted_works_at_once(story: Story) -> None:
+    async def tell(world: World) -> None:
+        def made() -> str:
+            return factories.a_key(tenant=world.tenant)[1]
+
+        await exhausted(world)
+        assert (await asked(world)).status == 429
+        assert (await asked(world, secret=await world.plane.bridge.run(made))).status == 200
 
     story(tell)
 

@@ -57,14 +57,10 @@ def test_those_that_were_under_way_together_make_nobody_wait_longer(clock: Clock
 
 def test_it_remembers_no_more_than_it_may(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(failed_keys, "MOST_NETWORKS", 2)
-    monkeypatch.setattr(failed_keys, "MOST_KEYS", 2)
     keys = exhausted(1)
     for address in (ELSEWHERE, "192.0.2.3"):
         keys.count(address)
-    for public_id in ("a", "b", "c"):
-        keys.remember_right(public_id)
     assert [keys.wait_ms(address) > 0 for address in (HERE, ELSEWHERE, "192.0.2.3")] == [False, True, True]
-    assert [keys.was_right(public_id) for public_id in "abc"] == [False, True, True]
 
 
 @pytest.mark.parametrize(
