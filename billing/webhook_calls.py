@@ -16,8 +16,6 @@ from urllib.parse import SplitResult, urlsplit
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 
-from config.addresses import is_within, networks
-
 TIMEOUT_S = 15
 """For all of an attempt from the connection on, as the specification recommends."""
 CONNECT_TIMEOUT_S = 5
@@ -25,8 +23,9 @@ GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 """All that IANA assigns to the public internet of version 6."""
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 """How a network without IPv4 of its own calls addresses of version 4 (RFC 6052, 2.1)."""
-NOT_PUBLIC = networks(
-    (
+NOT_PUBLIC = tuple(
+    ipaddress.ip_network(network)
+    for network in (
         "168.63.129.16",  # a cloud's own, though public by number: Azure's platform service
         "192.0.0.0/24",  # IETF protocol assignments, a few of which count as global (RFC 6890)
         "192.88.99.0/24",  # relays from 6to4, deprecated (RFC 7526)
@@ -125,7 +124,7 @@ def is_public(text: str) -> bool:
         if meant is None and address not in GLOBAL_UNICAST:
             return False
         address = meant or address
-    return address.is_global and not address.is_multicast and not is_within(address, NOT_PUBLIC)
+    return address.is_global and not address.is_multicast and not any(address in network for network in NOT_PUBLIC)
 
 
 def _meant(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
