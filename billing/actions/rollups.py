@@ -1,13 +1,16 @@
-"""Counts usage records anew, where rollups must be made of what is there: after a tenant's zone has changed, or to be
-sure.
+"""Counts usage records anew, where rollups must be made of what is there: after a tenant's zone has changed, after an
+upgrade from a version without rollups, or to be sure.
 """
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 
 from django.db import connection, transaction
+from django.db.models import Min
+from django.utils import timezone
 
 from billing import partitions, rolling_up
+from billing.models import UsageHour, UsageRecord
 from compliance import audit
 from compliance.contracts import Actor, Target
 
@@ -19,20 +22,40 @@ _EAST, _WEST = timedelta(hours=14), timedelta(hours=12)
 """How far from UTC days of the world begin and end."""
 
 
-def rebuild(*, start: date, end: date, by: Actor, progress: Progress = lambda day, records: None) -> int:
+def rebuild(
+    *,
+    start: date,
+    end: date,
+    by: Actor,
+    progress: Progress = lambda day, records: None,
+    newest_first: bool = False,
+) -> int:
     """Counts the records of those days anew, `end` exclusive; returns how many there were.
 
     Day by day, each in its own transaction; in between, records go on to be moved. What retention has dropped records
     of stays as it is: days of such a month, and end users, tags and codes of the days beside it.
     """
-    counted, day = 0, start
-    while day < end:
+    days = [start + number * _DAY for number in range((end - start).days)]
+    counted = 0
+    for day in reversed(days) if newest_first else days:
         records = _rebuild_day(day)
         progress(day, records)
         counted += records
-        day += _DAY
     _tell(start=start, end=end, counted=counted, by=by)
     return counted
+
+
+def never_counted() -> tuple[date, date] | None:
+    """The days (start, and end exclusive) of the usage records that are older than the first rollup, if there are any.
+
+    To be rebuilt with `newest_first`: whenever that is interrupted, what is left is found again.
+    """
+    oldest = UsageRecord.objects.aggregate(at=Min("at"))["at"]
+    first = UsageHour.objects.aggregate(hour=Min("hour"))["hour"]
+    if oldest is None or (first is not None and first <= oldest):
+        return None
+    # The first day was counted in part; so was the one after it, where a tenant's clocks are ahead of UTC.
+    return oldest.astimezone(UTC).date(), (first or timezone.now()).astimezone(UTC).date() + 2 * _DAY
 
 
 @transaction.atomic

@@ -1,4 +1,6 @@
-"""Django's `migrate` for all databases at once, creating those that do not exist yet."""
+"""Django's `migrate` for all databases at once, creating those that do not exist yet, and adding up usage that an
+earlier version left without rollups.
+"""
 
 from typing import Any
 
@@ -7,8 +9,13 @@ from django.core.management.base import CommandParser
 from django.core.management.commands import migrate
 from django.db import DEFAULT_DB_ALIAS, connections
 
+from billing.actions import rollups
+from billing.management.progress import Bar
+from compliance.contracts import Actor
 from config import embedded
 from config.routers import LEDGER
+
+ACTOR = Actor(kind="command", id="migrate")
 
 
 class Command(migrate.Command):
@@ -31,6 +38,24 @@ class Command(migrate.Command):
             if options["app_label"] is None or (options["app_label"] == LEDGER) == (alias == LEDGER):
                 super().handle(*args, **{**options, "database": alias, "app_label": label})
         call_command("createcachetable", verbosity=0)
+        if options["app_label"] is None and not (options["plan"] or options["check_unapplied"]):
+            self._add_up_usage()
+
+    def _add_up_usage(self) -> None:
+        """Tells how far it is whatever the verbosity: years of usage take a while, and that happens once."""
+        span = rollups.never_counted()
+        if span is None:
+            return
+        start, end = span
+        self.stdout.write("\nAdding up usage records that are older than the rollups:")
+        bar = Bar(self.stdout, total=(end - start).days, unit="days")
+        rollups.rebuild(
+            start=start,
+            end=end,
+            by=ACTOR,
+            newest_first=True,
+            progress=lambda day, records: bar.show((end - day).days),
+        )
 
 
 def _create_databases() -> None:

@@ -91,6 +91,59 @@ def test_the_command_refuses_a_span_that_ends_before_it_begins() -> None:
         call_command("rebuild_rollups", "--from", "2024-02-27", "--to", "2024-02-26")
 
 
+# --- usage of a version without rollups --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def uncounted(key: ApiKey) -> list[list[Any]]:
+    """Four days of usage, of which only the last hour has been counted; what should have been."""
+    UsageRecord.objects.exclude(tenant_id=key.tenant_id).delete()
+    counted = stored(key)
+    last = UsageRecord.objects.latest("at").at
+    UsageHour.objects.filter(hour__lt=last - timedelta(hours=1)).delete()
+    for table in (UsageDay, UsageValue, UsageLatency):
+        table.objects.filter(day__lt=last.date()).delete()
+    UsageDay.objects.filter(tenant_id=key.tenant_id).update(requests=1)
+    UsageHour.objects.exclude(tenant_id=key.tenant_id).delete()
+    return counted
+
+
+def test_a_migration_counts_usage_that_never_was(key: ApiKey, uncounted: list[list[Any]]) -> None:
+    out = io.StringIO()
+    call_command("migrate", verbosity=0, stdout=out)
+    assert stored(key) == uncounted
+    assert "6 of 6 days" in out.getvalue()
+    assert AuditEvent.objects.filter(action="rollups.rebuilt").latest("pk").actor_id == "migrate"
+
+
+def test_the_next_migration_has_nothing_to_count(key: ApiKey, uncounted: list[list[Any]]) -> None:
+    call_command("migrate", verbosity=0, stdout=io.StringIO())
+    UsageDay.objects.filter(tenant_id=key.tenant_id).update(cost_nano=1)
+    out = io.StringIO()
+    call_command("migrate", verbosity=0, stdout=out)
+    assert out.getvalue() == ""
+    assert set(UsageDay.objects.filter(tenant_id=key.tenant_id).values_list("cost_nano", flat=True)) == {1}
+
+
+def test_a_count_that_was_interrupted_goes_on_where_it_was(key: ApiKey, uncounted: list[list[Any]]) -> None:
+    def interrupt(day: date, records: int) -> None:
+        if day.day == 29:
+            raise KeyboardInterrupt
+
+    start, end = rollups.never_counted() or (START, START)
+    with pytest.raises(KeyboardInterrupt):
+        rollups.rebuild(start=start, end=end, by=THE_SYSTEM, newest_first=True, progress=interrupt)
+    assert rollups.never_counted() == (date(2024, 2, 27), date(2024, 3, 2))
+    call_command("migrate", verbosity=0, stdout=io.StringIO())
+    assert stored(key) == uncounted
+
+
+@pytest.mark.usefixtures("uncounted")
+def test_a_migration_that_only_plans_counts_nothing() -> None:
+    call_command("migrate", "--plan", verbosity=0, stdout=io.StringIO())
+    assert rollups.never_counted() is not None
+
+
 # --- synthetic usage ---------------------------------------------------------------------------------------------
 
 
