@@ -59,24 +59,29 @@ DECLARE
 BEGIN
     -- Meters appear with their first use. In the order of the unique index, before any lock is held.
     -- How many separate ones there are is counted once per tenant, and only as far as it matters.
-    WITH missing AS MATERIALIZED (
-        SELECT tenant, name, most, bounded, row_number() OVER (PARTITION BY tenant, bounded ORDER BY name) AS nth
-        FROM unnest(m_tenants, m_names, m_most) AS wanted (tenant, name, most)
-        CROSS JOIN LATERAL (SELECT strpos(name, '#') NOT IN (0, length(name))) AS separate (bounded)
+    IF EXISTS (
+        SELECT FROM unnest(m_tenants, m_names) AS wanted (tenant, name)
         WHERE NOT EXISTS (SELECT FROM meter WHERE meter.tenant_id = tenant AND meter.name = wanted.name)
-    ), there AS MATERIALIZED (
-        SELECT tenant, (
-            SELECT count(*) FROM (
-                SELECT FROM meter AS other WHERE other.tenant_id = tenant AND strpos(other.name, '#') > 0 LIMIT max(most)
-            ) AS counted
-        ) AS separate
-        FROM missing WHERE bounded GROUP BY tenant
-    )
-    INSERT INTO meter (tenant_id, name)
-    SELECT tenant, name FROM missing LEFT JOIN there USING (tenant)
-    WHERE NOT bounded OR most >= nth + separate
-    ORDER BY tenant, name
-    ON CONFLICT DO NOTHING;
+    ) THEN
+        WITH missing AS MATERIALIZED (
+            SELECT tenant, name, most, bounded, row_number() OVER (PARTITION BY tenant, bounded ORDER BY name) AS nth
+            FROM unnest(m_tenants, m_names, m_most) AS wanted (tenant, name, most)
+            CROSS JOIN LATERAL (SELECT strpos(name, '#') NOT IN (0, length(name))) AS separate (bounded)
+            WHERE NOT EXISTS (SELECT FROM meter WHERE meter.tenant_id = tenant AND meter.name = wanted.name)
+        ), there AS MATERIALIZED (
+            SELECT tenant, (
+                SELECT count(*) FROM (
+                    SELECT FROM meter AS other WHERE other.tenant_id = tenant AND strpos(other.name, '#') > 0 LIMIT max(most)
+                ) AS counted
+            ) AS separate
+            FROM missing WHERE bounded GROUP BY tenant
+        )
+        INSERT INTO meter (tenant_id, name)
+        SELECT tenant, name FROM missing LEFT JOIN there USING (tenant)
+        WHERE NOT bounded OR most >= nth + separate
+        ORDER BY tenant, name
+        ON CONFLICT DO NOTHING;
+    END IF;
 
     WITH locked AS MATERIALIZED (
         SELECT ord, meter.* FROM unnest(m_tenants, m_names) WITH ORDINALITY AS wanted (tenant, name, ord)
