@@ -82,6 +82,8 @@ def _was_lost(connection: psycopg.AsyncConnection[Any]) -> bool:
 class Batcher(Generic[Item, Answer]):
     """Collects items while a batch is under way. With `keep`, items whose batch failed are tried again.
 
+    `mended` says what to try in place of an item that the ledger refuses for what it says; None: there is nothing.
+
     `batches`, `items` and `busy_s` add up what was called, with how much, and how long that took.
 
     `unwanted` is told of items whose caller was cancelled meanwhile, with the answer, or None where there is none.
@@ -93,9 +95,11 @@ class Batcher(Generic[Item, Answer]):
         *,
         keep: bool,
         unwanted: Callable[[Item, Answer | None], None] = lambda item, answer: None,
+        mended: Callable[[Item], Item | None] = lambda item: None,
     ) -> None:
         self._call = call
         self._keep = keep
+        self._mended = mended
         self._unwanted = unwanted
         self._waiting: list[tuple[Item, asyncio.Future[Answer]]] = []
         self._arrived = asyncio.Event()
@@ -174,11 +178,18 @@ class Batcher(Generic[Item, Answer]):
     async def _unacceptable(self, batch: "list[tuple[Item, asyncio.Future[Answer]]]", error: Exception) -> None:
         """One item that the ledger does not take must not take the others with it: each goes alone."""
         if len(batch) == 1:
-            log.error("ledger refused an item", error=type(error).__name__)
-            self._fail(batch, error)
+            await self._refused(*batch[0], error)
             return
         for entry in batch:
             await self._deliver([entry])
+
+    async def _refused(self, item: Item, future: "asyncio.Future[Answer]", error: Exception) -> None:
+        mended = self._mended(item)
+        log.error("ledger refused an item", error=type(error).__name__, mended=mended is not None)
+        if mended is None:
+            self._fail([(item, future)], error)
+        else:
+            await self._deliver([(mended, future)])
 
     def _fail(self, batch: "list[tuple[Item, asyncio.Future[Answer]]]", error: Exception) -> None:
         for item, future in batch:

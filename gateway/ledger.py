@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 import psycopg
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from billing.contracts import MeterSet, MeterSpec
 from gateway.batches import STATEMENT_TIMEOUT_MS, Batcher, Caller, Cursor, Params
@@ -21,6 +21,12 @@ from gateway.errors import Unavailable
 COMPOSITIONS_KEPT = 256
 LATEST_ADMISSION_S = STATEMENT_TIMEOUT_MS / 1000 + 0.5
 _NOTHING = {"input_tokens": 0, "output_tokens": 0}
+
+MENDED = "record_refused"
+"""The code of a usage record that was put on record without the words that made the ledger refuse it."""
+
+MOST_WORD = 200
+_OWN_WORDS = frozenset({"environment", "model", "served_model", "end_user", "provider", "upstream_model", "outcome"})
 
 
 class Admission(Struct, frozen=True, kw_only=True):
@@ -76,7 +82,7 @@ class Ledger:
     def __init__(self, connection_params: Params) -> None:
         self._admissions = Batcher(Caller(connection_params, _Admitter()), keep=False, unwanted=self._give_back)
         self._extensions = Batcher(Caller(connection_params, _extend), keep=False)
-        self._settlements = Batcher(Caller(connection_params, _settle), keep=True)
+        self._settlements = Batcher(Caller(connection_params, _settle), keep=True, mended=_mended)
         self._notes = Batcher(Caller(connection_params, _note), keep=True)
         self._pings = Batcher(Caller(connection_params, _ping), keep=False)
 
@@ -302,6 +308,21 @@ async def _settle(cursor: Cursor, settlements: list[Settlement]) -> list[bool]:
     row = await cursor.fetchone()
     settled = set(row[0]) if row else set()
     return [_taken(settled, settlement.request_id) for settlement in settlements]
+
+
+def _mended(settlement: Settlement) -> Settlement | None:
+    """The settlement with a record that the ledger can take whatever was in it: only numbers, and the words that the
+    gateway itself chose. None where it is one already, so that it is tried once."""
+    record = settlement.record
+    if record is None or record.get("code") == MENDED:
+        return None
+    kept = {name: value for name, value in record.items() if value is None or isinstance(value, int)}
+    words = {name: _plain(record[name]) for name in _OWN_WORDS & record.keys() if isinstance(record[name], str)}
+    return structs.replace(settlement, record={**kept, **words, "code": MENDED})
+
+
+def _plain(word: str) -> str:
+    return "".join(filter(str.isprintable, word[:MOST_WORD]))
 
 
 def _taken(ids: set[str], wanted: str) -> bool:

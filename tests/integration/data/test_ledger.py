@@ -257,11 +257,41 @@ def test_an_admission_whose_caller_left_is_given_back(params: Params, tenant: in
     assert state(params, budget) == (0, 0)
 
 
-def test_a_record_that_the_ledger_cannot_take_does_not_hold_up_the_others(params: Params, tenant: int) -> None:
+UNACCEPTABLE: dict[str, Any] = {
+    "nul": {"model": "nul \x00 byte"},
+    "half of a pair": {"service_tier": "\ud800"},
+    "nul in a tag": {"tags": {"feature": "\x00"}},
+}
+
+
+@pytest.mark.parametrize("words", UNACCEPTABLE.values(), ids=UNACCEPTABLE.keys())
+def test_a_record_that_the_ledger_cannot_take_is_charged_without_its_words(
+    params: Params, tenant: int, words: dict[str, Any]
+) -> None:
     budget = a_budget(tenant, 100)
     bad, good = a_request(budget), a_request(budget)
-    record = {"model": "nul \x00 byte"}
+    record = {"outcome": "completed", "output_tokens": 3, "estimated": True, "first_token_ms": None, **words}
     poison = Settlement(request_id=bad.request_id, cost_nano=1, input_tokens=1, output_tokens=0, record=record)
+
+    async def story(ledger: Ledger) -> tuple[bool, bool]:
+        await asyncio.gather(ledger.admit(bad), ledger.admit(good))
+        return await asyncio.gather(ledger.settle(poison), ledger.settle(settled(good)))
+
+    assert in_ledger(params, story) == [True, True]
+    assert state(params, budget) == (8, 0)
+    (found,) = records_of(params, bad.request_id)
+    assert (found["outcome"], found["output_tokens"], found["estimated"]) == ("completed", 3, True)
+    assert (found["cost_nano"], found["code"]) == (1, "record_refused")
+    assert not {"service_tier", "tags"} & found.keys()
+    (found,) = records_of(params, good.request_id)
+    assert found.get("code") != "record_refused", "who is not at fault keeps its words"
+
+
+def test_a_settlement_that_the_ledger_never_takes_does_not_hold_up_the_others(params: Params, tenant: int) -> None:
+    budget = a_budget(tenant, 100)
+    bad, good = a_request(budget), a_request(budget)
+    record = {"outcome": "completed"}
+    poison = Settlement(request_id=bad.request_id, cost_nano=2**64, input_tokens=1, output_tokens=0, record=record)
 
     async def story(ledger: Ledger) -> tuple[Any, Any]:
         await asyncio.gather(ledger.admit(bad), ledger.admit(good))
