@@ -1,3 +1,5 @@
+"""What billing keeps in the main database; `billing/ledger/models.py` has what the ledger keeps in its own."""
+
 from billing.models.adjustments import Adjustment
 from billing.models.alerts import Alert, AlertDelivery, AlertKind, AlertRule
 from billing.models.budgets import Budget
