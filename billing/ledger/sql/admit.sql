@@ -1,3 +1,4 @@
+-- Superseded by admission.sql; kept for the migration that made it.
 -- Admits a batch of requests, in its order: each takes from all of its meters, or from none.
 --
 -- Meters come once each (m_*); cells say which request (1-based, ascending) takes from which meter (1-based).

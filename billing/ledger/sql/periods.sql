@@ -1,3 +1,4 @@
+-- Superseded by fixed_dates.sql; kept for the migration that made it.
 -- The calendar period of `period` ('day', 'week', 'month', 'total') that `at` lies in, by the clocks of `zone`.
 -- Weeks are ISO weeks: they begin on Monday. A day lasts 23 or 25 hours when the clocks change.
 CREATE FUNCTION period_bounds(period text, zone text, at timestamptz, OUT starts timestamptz, OUT ends timestamptz)

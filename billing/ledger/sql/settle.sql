@@ -1,3 +1,4 @@
+-- Superseded by settlement.sql; kept for the migration that made it.
 -- Ends holds that the caller has deleted, in the caller's transaction: held becomes used, token rates are corrected
 -- to what was really taken, leases end, and the usage records go to the outbox. All arrays are parallel.
 CREATE FUNCTION settle_claimed(claimed hold[], costs_nano bigint[], tokens_taken bigint[], records jsonb)
