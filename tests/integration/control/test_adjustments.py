@@ -89,7 +89,6 @@ def test_a_request_of_a_period_that_is_over_changes_nothing_of_this_one(key: Api
     assert (used(daily), used(total)) == (70, -25)
 
 
-METER = "SELECT id FROM meter WHERE name = %s"
 CRASHES = ["_adjust", "_mark_applied"]
 
 
