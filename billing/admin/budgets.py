@@ -122,6 +122,14 @@ class BudgetAdmin(DollarFields, GovernedAdmin):
             return shown
         return (shown[0], ("Counted apart", {"fields": ("counted",)}), *shown[1:])
 
+    def response_add(self, request: HttpRequest, obj: Budget, post_url_continue: str | None = None) -> HttpResponse:
+        _warn_of_a_limit_of_nothing(request, obj)
+        return super().response_add(request, obj, post_url_continue)
+
+    def response_change(self, request: HttpRequest, obj: Budget) -> HttpResponse:
+        _warn_of_a_limit_of_nothing(request, obj)
+        return super().response_change(request, obj)
+
     def get_inlines(self, request: HttpRequest, obj: Budget | None) -> Any:
         return self.inlines if obj is not None and obj.overrides.exists() else ()
 
@@ -213,3 +221,8 @@ class BudgetAdmin(DollarFields, GovernedAdmin):
             self.prepare([budget])
         use: selectors.Use = budget.use  # type: ignore[attr-defined]
         return use
+
+
+def _warn_of_a_limit_of_nothing(request: HttpRequest, budget: Budget) -> None:
+    if budget.active and budget.mode == Budget.Mode.HARD and budget.limit_nano == 0:
+        messages.warning(request, f"{budget.name} has a hard limit of $0.00. It refuses every request that it covers.")

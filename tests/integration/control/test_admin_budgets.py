@@ -521,3 +521,20 @@ def test_a_tenants_page_leads_to_its_tags(client: Client) -> None:
     tenant = a_tenant()
     text = text_of(client, f"/admin/accounts/tenant/{tenant.pk}/change/")
     assert f"/admin/billing/attributiontag/?tenant__id__exact={tenant.pk}" in text
+
+
+@pytest.mark.parametrize(
+    ("values", "warned"),
+    [
+        pytest.param({"limit_nano": "0"}, True, id="hard and nothing"),
+        pytest.param({"limit_nano": "0", "mode": "soft"}, False, id="soft and nothing"),
+        pytest.param({"limit_nano": "0", "active": ""}, False, id="inactive and nothing"),
+        pytest.param({"limit_nano": "0.01"}, False, id="hard and a cent"),
+    ],
+)
+def test_a_hard_limit_of_nothing_is_warned_of(client: Client, values: dict[str, str], warned: bool) -> None:
+    budget = add(client, a_tenant(), **values)
+    warning = "It refuses every request that it covers."
+    assert (warning in text_of(client, LIST)) is warned
+    client.post(page(budget), {**BUDGET, **values, "overrides-TOTAL_FORMS": 0, "overrides-INITIAL_FORMS": 0})
+    assert (warning in text_of(client, LIST)) is warned
