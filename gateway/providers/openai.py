@@ -9,11 +9,12 @@ import msgspec
 
 from billing.money import Tokens
 from gateway.routing import Route
-from gateway.wire.chat import Answer, AnswerFrame, Choice, Marks, Text, Usage
+from gateway.wire.chat import Answer, AnswerFrame, Choice, LooseChoice, Marks, Text, Usage
 
 _encode = msgspec.json.Encoder().encode
 _answer = msgspec.json.Decoder(Answer)
 _frame = msgspec.json.Decoder(AnswerFrame)
+_choices = msgspec.json.Decoder(list[LooseChoice])
 _usage = msgspec.json.Decoder(Usage)
 _marks = msgspec.json.Decoder(Marks)
 _NULL = b"null"
@@ -22,6 +23,9 @@ DONE = b"[DONE]"
 OUTPUT_LIMIT_FIELDS = ("max_tokens", "max_completion_tokens")
 MOST_TOKENS = 10**8
 """Nothing that an upstream reports beyond it is believed."""
+
+MOST_WORD = 20
+"""Characters of a word that is recorded; the longest service tier that a price can have."""
 
 
 def url(route: Route) -> str:
@@ -79,19 +83,36 @@ def read(data: bytes) -> Read:
         only_usage=has_usage and not answer.choices,
         error=bytes(answer.error) != _NULL,
         finished=any(choice.finish_reason for choice in answer.choices),
-        service_tier=answer.service_tier if isinstance(answer.service_tier, str) else "",
+        service_tier=_word(answer.service_tier),
     )
 
 
 def _decoded(data: bytes) -> Answer:
-    """The answer, without its texts where they have a form that is not OpenAI's: it passes through all the same."""
+    """The answer; its texts as one where they do not have a usual form: it passes through all the same."""
     try:
         return _answer.decode(data)
     except msgspec.ValidationError:
         frame = _frame.decode(data)
-        text = bytes(frame.choices).decode()
-        choices = [Choice(message=Text(content=text))] if text not in ("null", "[]") else []
+        choices = _read_loosely(bytes(frame.choices))
         return Answer(choices, usage=frame.usage, error=frame.error, service_tier=frame.service_tier)
+
+
+def _read_loosely(data: bytes) -> list[Choice]:
+    try:
+        found = _choices.decode(data)
+    except msgspec.ValidationError:
+        return [Choice(delta=Text(content=data.decode()))] if data != _NULL else []
+    return [
+        Choice(delta=Text(content=choice.produced()), finish_reason=str(choice.finish_reason or "")) for choice in found
+    ]
+
+
+def _word(value: Any) -> str:
+    """A word of the upstream, as it may be put on record; empty where it is none."""
+    if not isinstance(value, str):
+        return ""
+    word = value[:MOST_WORD]
+    return word if word.isprintable() else "".join(filter(str.isprintable, word))
 
 
 def length_event(like: bytes, *, choices: int) -> bytes:

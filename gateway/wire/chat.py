@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from gateway.wire.written import written_in
+
 Role = Literal["system", "developer", "user", "assistant", "tool", "function"]
 Limit = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 
@@ -96,26 +98,41 @@ class Usage(Struct):
     completion_tokens_details: CompletionDetails | None = None
 
 
-class Function(Struct):
+class Function(Struct, forbid_unknown_fields=True):
     name: str | None = None
     arguments: str | None = None
 
 
-class ToolCall(Struct):
+class ToolCall(Struct, forbid_unknown_fields=True):
     function: Function | None = None
+    id: str | None = None
+    type: str | None = None
+    index: int | None = None
 
 
-class Text(Struct):
-    """A message of an answer, or the piece of one that a chunk carries."""
+class Text(Struct, forbid_unknown_fields=True):
+    """A message of an answer, or the piece of one that a chunk carries, in its usual forms.
+
+    One in another form is refused here, and read by `gateway.wire.written`: no text may go uncounted.
+    """
 
     content: str | None = None
+    role: str | None = None
     refusal: str | None = None
     reasoning_content: str | None = None
     tool_calls: list[ToolCall] | None = None
+    function_call: Function | None = None
+    reasoning: None = None
+    audio: None = None
+    annotations: msgspec.Raw = msgspec.Raw(b"null")
 
     def produced(self) -> str:
         """All that the model wrote here."""
+        if self.tool_calls is None and self.function_call is None and not self.refusal and not self.reasoning_content:
+            return self.content or ""  # so it is in nearly all pieces of a stream
         calls = [call.function for call in self.tool_calls or () if call.function]
+        if self.function_call:
+            calls.append(self.function_call)
         written = [self.content, self.refusal, self.reasoning_content, *(call.name for call in calls)]
         return "".join(filter(None, [*written, *(call.arguments for call in calls)]))
 
@@ -124,6 +141,9 @@ class Choice(Struct):
     message: Text | None = None
     delta: Text | None = None
     finish_reason: str | None = None
+
+    def produced(self) -> str:
+        return (self.message.produced() if self.message else "") + (self.delta.produced() if self.delta else "")
 
 
 class Answer(Struct):
@@ -135,8 +155,18 @@ class Answer(Struct):
     service_tier: Any = None
 
     def produced(self) -> str:
-        texts = (choice.message or choice.delta for choice in self.choices)
-        return "".join(text.produced() for text in texts if text)
+        return "".join([choice.produced() for choice in self.choices])
+
+
+class LooseChoice(Struct):
+    """A choice whose texts have a form of their own."""
+
+    message: dict[str, Any] | None = None
+    delta: dict[str, Any] | None = None
+    finish_reason: Any = None
+
+    def produced(self) -> str:
+        return "".join(text for message in (self.message, self.delta) if message for text in written_in(message))
 
 
 class AnswerFrame(Struct):

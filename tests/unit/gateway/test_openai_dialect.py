@@ -150,6 +150,53 @@ def test_all_that_a_model_wrote_is_counted() -> None:
     )
 
 
+SHAPES: dict[str, tuple[Any, str]] = {
+    "nothing": ({"role": "assistant", "content": None, "annotations": [], "audio": None, "reasoning": None}, ""),
+    "text": ({"role": "assistant", "content": "abc"}, "abc"),
+    "call": (
+        {"tool_calls": [{"index": 0, "id": "i", "type": "function", "function": {"name": "f", "arguments": "{}"}}]},
+        "f{}",
+    ),
+    "custom tool": ({"tool_calls": [{"index": 0, "id": "i", "custom": {"name": "c", "input": "abc"}}]}, "cabc"),
+    "call of a new kind": ({"tool_calls": [{"type": "new", "new": {"program": ["ab", "c"]}}]}, "abc"),
+    "arguments that are no text": ({"tool_calls": [{"function": {"arguments": {"a": 17}}}]}, '{"a":17}'),
+    "one call, as it was once": ({"function_call": {"name": "f", "arguments": "{}"}}, "f{}"),
+    "reasoning": ({"content": "", "reasoning": "abc"}, "abc"),
+    "reasoning in parts": (
+        {"reasoning_details": [{"type": "reasoning.text", "text": "abc", "signature": "s", "index": 0}]},
+        "abc",
+    ),
+    "reasoning under each of its names": (
+        {"reasoning": "abc", "reasoning_content": "abc", "reasoning_details": [{"text": "abc"}], "content": "abc"},
+        "abcabc",
+    ),
+    "spoken": ({"audio": {"id": "i", "data": "UklGRg==", "expires_at": 1, "transcript": "abc"}}, "abc"),
+    "parts of text": ({"content": [{"type": "text", "text": "a"}, {"type": "thinking", "thinking": "bc"}]}, "abc"),
+    "a field of the future": ({"content": "a", "future": {"deep": [{"er": "bc"}]}}, "abc"),
+}
+
+
+@pytest.mark.parametrize("place", ["message", "delta"])
+@pytest.mark.parametrize(("written", "counted"), SHAPES.values(), ids=SHAPES.keys())
+def test_what_a_model_wrote_is_counted_in_whatever_form(place: str, written: Any, counted: str) -> None:
+    found = read(json.dumps({"choices": [{place: written, "finish_reason": "stop"}]}).encode())
+    assert (found.produced, found.finished) == (counted, True)
+    assert not read(json.dumps({"choices": [{place: written, "finish_reason": None}]}).encode()).finished
+
+
+def test_a_message_does_not_hide_what_stands_beside_it() -> None:
+    assert read(b'{"choices": [{"message": {}, "delta": {"content": "abc"}}]}').produced == "abc"
+
+
+@pytest.mark.parametrize(
+    ("said", "recorded"),
+    [("priority", "priority"), ("a\x00b\x1b\nc", "abc"), ("x" * 5_000_000, "x" * 20), (7, ""), (None, "")],
+    ids=["plain", "control characters", "enormous", "number", "none"],
+)
+def test_a_service_tier_is_read_as_far_as_it_may_be_recorded(said: Any, recorded: str) -> None:
+    assert read(json.dumps({"choices": [], "service_tier": said}).encode()).service_tier == recorded
+
+
 def test_an_error_in_place_of_a_chunk_is_seen() -> None:
     assert read(b'{"error": {"message": "x"}}').error
     assert not read(b'{"choices": [], "error": null}').error
