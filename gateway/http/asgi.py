@@ -24,6 +24,7 @@ from gateway.errors import InvalidKey, InvalidRequest, NotFound, Refusal, TooLar
 from gateway.http import answers, hammered
 from gateway.http.answers import Answer, Header
 from gateway.http.base import Asked, AsyncView, Front, recognise
+from gateway.http.deadline import Deadline
 from gateway.http.sse import EventStream
 from gateway.http.urls import urlpatterns
 from gateway.ids import new_id
@@ -192,20 +193,24 @@ def _too_large() -> TooLarge:
 
 async def _read_body(receive: Receive) -> bytes:
     """The whole body, within its limits of size and time."""
+    deadline = Deadline(settings.BODY_TIMEOUT_S)
     pieces = bytearray()
     try:
-        async with asyncio.timeout(settings.BODY_TIMEOUT_S):
-            more = True
-            while more:
-                message = await receive()
-                if message["type"] == "http.disconnect":  # it left, or what it sent cannot be read
-                    raise InvalidRequest("The body did not arrive to its end.")
-                pieces += message.get("body", b"")
-                more = message.get("more_body", False)
-                if len(pieces) > settings.BODY_LIMIT_BYTES:
-                    raise _too_large()
-    except TimeoutError:
-        raise TooSlow(f"The body did not arrive within {settings.BODY_TIMEOUT_S} s.") from None
+        more = True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":  # it left, or what it sent cannot be read
+                raise InvalidRequest("The body did not arrive to its end.")
+            pieces += message.get("body", b"")
+            more = message.get("more_body", False)
+            if len(pieces) > settings.BODY_LIMIT_BYTES:
+                raise _too_large()
+    except asyncio.CancelledError:
+        if deadline.has_cancelled():
+            raise TooSlow(f"The body did not arrive within {settings.BODY_TIMEOUT_S} s.") from None
+        raise
+    finally:
+        deadline.lift()
     return bytes(pieces)
 
 
