@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -102,10 +103,12 @@ def test_a_body_of_very_many_parts_is_refused_before_it_is_parsed(acme: Caller) 
 
 
 def test_made_up_models_make_no_rows_of_their_own(acme: Caller) -> None:
+    began = time.monotonic()
     for number in range(50):
         assert acme.post(acme.body() | {"model": f"made-up-{number}"}).status_code == 404
+    seconds = time.monotonic() - began
     eventually(lambda: sum(record["requests"] for record in ledger.usages_of(acme.tenant)) == 50)
-    assert len(ledger.usages_of(acme.tenant)) <= 5  # one a second
+    assert len(ledger.usages_of(acme.tenant)) <= seconds + 2, "one a second"
 
 
 def test_a_stray_notification_does_no_harm(acme: Caller) -> None:
