@@ -14,7 +14,7 @@ from django.conf import settings
 from config import broker
 from config.env import VAR_DIR
 
-SCHEDULE = {
+SCHEDULE: dict[str, dict[str, Any]] = {
     "move usage records to the main database": {"task": "billing.tasks.move_usage", "schedule": 1.0},
     "charge requests whose process was lost": {"task": "billing.tasks.sweep_holds", "schedule": 10.0},
     "look whether budgets and rates crossed a level": {"task": "billing.tasks.look_at_meters", "schedule": 15.0},
@@ -27,7 +27,16 @@ SCHEDULE = {
     "drop old usage records": {"task": "billing.tasks.drop_old_usage", "schedule": crontab(hour=3, minute=20)},
 }
 EXPIRES_S = 10
-"""A task that no worker took by then is dropped: its next one is on the way, and they must not pile up."""
+CLOCK_EXPIRES_S = 6 * 60 * 60
+
+
+def expires_s(schedule: float | crontab) -> float:
+    """How long a task waits for a worker before it is dropped.
+
+    One that comes at intervals waits until its next one is on the way: they must not pile up. One that comes by the
+    clock waits until workers that were down for hours are back.
+    """
+    return CLOCK_EXPIRES_S if isinstance(schedule, crontab) else max(schedule, EXPIRES_S)
 
 
 def configuration() -> dict[str, Any]:
@@ -36,7 +45,9 @@ def configuration() -> dict[str, Any]:
         "broker_url": settings.CELERY_BROKER_URL,
         **(_files() if settings.CELERY_BROKER_URL.startswith("filesystem:") else {}),
         "broker_connection_retry_on_startup": True,
-        "beat_schedule": {name: {**entry, "options": {"expires": EXPIRES_S}} for name, entry in SCHEDULE.items()},
+        "beat_schedule": {
+            name: {**entry, "options": {"expires": expires_s(entry["schedule"])}} for name, entry in SCHEDULE.items()
+        },
         "beat_schedule_filename": str(VAR_DIR / "celery" / "schedule"),
         "task_ignore_result": True,
         "timezone": "UTC",
@@ -63,4 +74,4 @@ app.autodiscover_tasks()
 @worker_ready.connect
 def _at_start(**_: Any) -> None:
     """A database that was just made, or an installation that slept over a month's end, gets its partitions at once."""
-    app.send_task("billing.tasks.make_partitions", expires=EXPIRES_S)
+    app.send_task("billing.tasks.make_partitions", expires=CLOCK_EXPIRES_S)

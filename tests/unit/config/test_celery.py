@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 from celery import Celery
+from celery.schedules import crontab
 
 from config import broker
-from config.celery import SCHEDULE, app, configuration
+from config.celery import SCHEDULE, app, configuration, expires_s
+from config.env import BASE_DIR
 
 
 def test_every_scheduled_task_exists_and_expires() -> None:
@@ -16,6 +18,26 @@ def test_every_scheduled_task_exists_and_expires() -> None:
         assert entry["task"] in app.tasks
         assert entry["options"]["expires"] > 0
     assert len(app.conf.beat_schedule) == len(SCHEDULE)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expires"),
+    [
+        pytest.param(1.0, 10, id="every second"),
+        pytest.param(60.0, 60, id="every minute"),
+        pytest.param(crontab(minute=50), 6 * 3600, id="hourly"),
+        pytest.param(crontab(hour=3, minute=20), 6 * 3600, id="daily"),
+    ],
+)
+def test_a_task_waits_for_a_worker_as_long_as_its_next_one_is_away(schedule: float | crontab, expires: float) -> None:
+    assert expires_s(schedule) == expires
+
+
+def test_every_schedule_is_in_the_operations_guide() -> None:
+    text = (BASE_DIR / "docs" / "operations.md").read_text(encoding="utf-8")
+    section = text.partition("\n## Schedules\n")[2].partition("\n## ")[0]
+    rows = [line.split("|")[1].strip() for line in section.splitlines() if line.startswith("| ")]
+    assert sorted(rows[1:]) == sorted(SCHEDULE)
 
 
 def test_everything_runs_by_utc_and_keeps_no_results() -> None:
