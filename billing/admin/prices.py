@@ -99,19 +99,19 @@ class PriceAdmin(DollarFields, GovernedAdmin):
             return "Later"
         return "Replaced" if getattr(price, "is_replaced", False) else "In force"
 
-    @column("Input", ordering="input_nano")
+    @column("Input, per million tokens", ordering="input_nano")
     def input(self, price: Price) -> str:
         return per_million(price.input_nano)
 
-    @column("Cached input", ordering="cached_input_nano")
+    @column("Cached input, per million tokens", ordering="cached_input_nano")
     def cached(self, price: Price) -> str:
         return per_million(price.cached_input_nano)
 
-    @column("Cache write", ordering="cache_write_nano")
+    @column("Cache write, per million tokens", ordering="cache_write_nano")
     def written(self, price: Price) -> str:
-        return per_million(price.cache_write_nano)
+        return per_million(price.cache_write_nano) if price.cache_write_nano else "–"
 
-    @column("Output", ordering="output_nano")
+    @column("Output, per million tokens", ordering="output_nano")
     def output(self, price: Price) -> str:
         return per_million(price.output_nano)
 
