@@ -108,11 +108,11 @@ def _shown(statement: Statement) -> dict[str, Any]:
             ("Requests", f"{usage.requests:,}", f"{usage.refused:,} of them refused"),
         ),
         "tokens": (
-            ("Input", usage.input_tokens),
-            ("of it cached", usage.cached_input_tokens),
-            ("of it written to cache", usage.cache_write_tokens),
-            ("Output", usage.output_tokens),
-            ("of it reasoning", usage.reasoning_tokens),
+            ("Input", f"{usage.input_tokens:,}"),
+            ("of it cached", f"{usage.cached_input_tokens:,}"),
+            ("of it written to cache", f"{usage.cache_write_tokens:,}"),
+            ("Output", f"{usage.output_tokens:,}"),
+            ("of it reasoning", f"{usage.reasoning_tokens:,}"),
         ),
         "headings": statement_cells.NUMBERS,
         "sections": [
@@ -133,7 +133,7 @@ def _shown(statement: Statement) -> dict[str, Any]:
 
 def _chart(days: Any) -> dict[str, Any]:
     top = max(line.cost_nano for line in days)
-    return {"top": money.in_full(top), "half": money.in_full(top // 2), "bars": [_bar(line, top) for line in days]}
+    return {"top": money.show(top), "half": money.show(top // 2), "bars": [_bar(line, top) for line in days]}
 
 
 def _bar(line: Line, top: int) -> Bar:
