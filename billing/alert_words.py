@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from billing import money
-from billing.models import Alert, AlertKind
+from billing.models import Alert, AlertKind, Budget
 
 DOLLARS = "_nano"
 """Facts whose name ends so are nano-dollars; programs are told dollars, as texts: JSON's numbers may lose digits."""
@@ -27,11 +27,12 @@ SHOWN = {
 
 
 def headline(alert: Alert) -> str:
-    """One line, such as `Chat has used 80 % of $100.00`."""
+    """One line, such as `Reached 80 %: Chat has used 84 % of $100.00`."""
     facts = alert.facts
     match AlertKind(alert.kind):
         case AlertKind.BUDGET:
-            return f"{alert.label} has used {facts['percent']} % of {_money(facts, 'limit')}"
+            used = f"has used {facts['percent']} % of {_money(facts, 'limit')}"
+            return f"Reached {alert.level} %: {alert.label} {used}"
         case AlertKind.SOFT:
             return f"{alert.label} has exceeded its soft limit of {_money(facts, 'limit')}: {_money(facts, 'used')}"
         case AlertKind.PROJECTED:
@@ -58,7 +59,7 @@ def event_type(alert: Alert) -> str:
 
 def payload(alert: Alert) -> dict[str, Any]:
     """The message of a webhook; the same for each attempt."""
-    tenant = alert.tenant
+    tenant, began = alert.tenant, period_start(alert)
     return {
         "type": event_type(alert),
         "timestamp": alert.created_at.isoformat(),
@@ -68,11 +69,16 @@ def payload(alert: Alert) -> dict[str, Any]:
             "subject": alert.subject,
             "label": alert.label,
             "level_percent": alert.level,
-            "period_start": alert.period_start.isoformat(),
+            "period_start": began.isoformat() if began else None,
             "message": headline(alert),
             **{_name(name): _value(name, value) for name, value in alert.facts.items()},
         },
     }
+
+
+def period_start(alert: Alert) -> datetime | None:
+    """None of a budget that never starts anew."""
+    return None if alert.facts.get("period") == Budget.Period.TOTAL else alert.period_start
 
 
 def values(alert: Alert) -> list[tuple[str, str]]:

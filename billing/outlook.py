@@ -106,7 +106,7 @@ def of_past_weeks(tenants: Collection[Tenant], *, at: datetime) -> list[Compared
 
 
 def of_projections(meters: Collection[BudgetNow], *, at: datetime) -> list[Reading]:
-    """What the running periods of budgets will have cost at their end."""
+    """What the running periods of budgets will have cost at their end. Of one that is used up it is no news."""
     weekdays = _weekdays({meter.budget.tenant for meter in meters}, at=at)
     readings = []
     for meter in meters:
@@ -121,7 +121,8 @@ def of_projections(meters: Collection[BudgetNow], *, at: datetime) -> list[Readi
         )
         if expected is not None:
             facts = {"projected_nano": expected, "ends": meter.end.isoformat()}
-            readings.append(meter.reading(value=expected, base=meter.limit_nano + 1, **facts))
+            is_news = meter.used_nano < meter.limit_nano
+            readings.append(meter.reading(value=expected, base=meter.limit_nano + 1, is_news=is_news, **facts))
     return readings
 
 

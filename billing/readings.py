@@ -5,14 +5,14 @@ as a rate, is not seen; what was refused meanwhile is in the usage records all t
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from django.db import connections
 
 from accounts.models import ApiKey, Application
-from billing import meters
+from billing import meters, separate
 from billing.charging import NOBODY, SEPARATE
 from billing.contracts import SECOND_NS
 from billing.models import Budget, BudgetOverride, Subscription, TierLimit
@@ -57,6 +57,9 @@ class Reading:
     value: int
     base: int
     facts: dict[str, Any] = field(default_factory=dict)
+    budget: Budget | None = None
+    is_news: bool = True
+    """Whether it may raise an alert; what is not news only keeps open what is open."""
 
     def is_at(self, level: int, *, of: int = 100) -> bool:
         """Whether the value is at `level` per cent, or at `of` per cent of that. Nothing is at no level."""
@@ -73,17 +76,18 @@ class BudgetNow:
     limit_nano: int
     start: datetime
     end: datetime
-    whose: str = ""
+    whose: str | None = None
+    """Of a meter that counts one apart from others: which, as in the meter's name or by its own name."""
 
     @property
     def label(self) -> str:
-        return f"{self.budget.name}, {self.whose}" if self.whose else self.budget.name
+        return _label(self.budget, self.whose)
 
-    def reading(self, *, value: int, base: int, **facts: Any) -> Reading:
+    def reading(self, *, value: int, base: int, is_news: bool = True, **facts: Any) -> Reading:
         return Reading(
             tenant_id=self.budget.tenant_id,
             subject=self.meter,
-            label=self.label[:200],
+            label=self.label,
             period_start=self.start,
             value=value,
             base=base,
@@ -93,8 +97,11 @@ class BudgetNow:
                 "limit_nano": self.limit_nano,
                 "percent": self.used_nano * 100 // self.limit_nano if self.limit_nano else 100,
                 "period": self.budget.period,
+                **({} if self.whose is None else {"value": _told(self.whose)}),
                 **facts,
             },
+            budget=self.budget,
+            is_news=is_news,
         )
 
 
@@ -127,7 +134,7 @@ def of_budgets(budgets: Sequence[Budget], *, least: int, at: datetime) -> list[B
             limit_nano=limits[budget.pk],
             start=start,
             end=end,
-            whose=whose.get(meter, ""),
+            whose=whose.get(meter),
         )
         for budget, meter, used, start, end in found
     ]
@@ -161,8 +168,29 @@ def of_rates(tenants: Iterable[int], *, at: datetime) -> list[Reading]:
     return readings
 
 
+def resolved(seen: Sequence[Reading]) -> list[Reading]:
+    """The same readings with the names of models and values of tags, of which names of meters carry only hashes.
+
+    It reads usage records, so it is for the few readings that people are told of.
+    """
+    hashed = {
+        each.budget.pk: (each.budget, each.period_start)
+        for each in seen
+        if each.budget and each.budget.each in separate.HASHED and each.facts.get("value")
+    }
+    known = {pk: separate.known_values(budget, since=start) for pk, (budget, start) in hashed.items()}
+    return [_resolved(each, known.get(each.budget.pk)) if each.budget else each for each in seen]
+
+
+def _resolved(reading: Reading, known: dict[str, str] | None) -> Reading:
+    name = (known or {}).get(reading.subject.partition(SEPARATE)[2])
+    if name is None or reading.budget is None:
+        return reading
+    return replace(reading, label=_label(reading.budget, name), facts=reading.facts | {"value": name})
+
+
 def _whose(meters: Sequence[tuple[Budget, str]]) -> dict[str, str]:
-    """What separate meters are of, by their names. Of models and values of tags those carry only a hash."""
+    """What separate meters are of, by their names. Of models and values of tags it is only a hash."""
     separate = [(budget, meter, meter.partition(SEPARATE)[2]) for budget, meter in meters if SEPARATE in meter]
     ids = {each: {value for budget, _, value in separate if budget.each == each and value} for each in Budget.Each}
     names = {
@@ -170,7 +198,7 @@ def _whose(meters: Sequence[tuple[Budget, str]]) -> dict[str, str]:
         Budget.Each.API_KEY: _names_of(ApiKey, ids[Budget.Each.API_KEY]),
     }
     return {
-        meter: _of_one(budget, names.get(Budget.Each(budget.each), {}).get(value, value))
+        meter: names.get(Budget.Each(budget.each), {}).get(value, value)
         for budget, meter, value in separate
         if budget.each
     }
@@ -180,6 +208,15 @@ def _names_of(model: type[Application | ApiKey], ids: set[str]) -> dict[str, str
     numbers = [int(value) for value in ids if value.isdecimal()]
     rows = model._default_manager.filter(pk__in=numbers).values_list("pk", "name") if numbers else ()
     return {str(pk): name for pk, name in rows}
+
+
+def _told(whose: str) -> str | None:
+    """What programs are told: nothing where the meter is of all others, or of those that name nobody."""
+    return None if whose in ("", NOBODY) else whose
+
+
+def _label(budget: Budget, whose: str | None) -> str:
+    return (budget.name if whose is None else f"{budget.name}, {_of_one(budget, whose)}")[:200]
 
 
 def _of_one(budget: Budget, value: str) -> str:

@@ -2,7 +2,8 @@
 
 A level that is crossed is told once. Its alert stays open while the value stays at the level, and a second one for the
 same rule, subject, period and level is refused by the database; a new period, or a value that fell below and rose again
-(a limit that was raised, for instance), is a new crossing.
+(a limit that was raised, for instance), is a new crossing. Of several levels that one look finds crossed, people are
+told the highest; the others are in the log.
 """
 
 from collections.abc import Collection, Sequence
@@ -16,7 +17,7 @@ from django.utils import timezone
 from accounts.models import Membership, Tenant
 from billing import deliveries
 from billing.models import Alert, AlertDelivery, AlertKind, AlertRule, WebhookEndpoint
-from billing.readings import Reading
+from billing.readings import Reading, resolved
 from billing.sight import Sight
 
 LOOK_LOCK = 0x616C6572  # "aler"; any number that nothing else locks
@@ -93,15 +94,23 @@ def _tell(rule: AlertRule, seen: Sequence[Reading], at: datetime) -> int:
     kept_of = LETS_GO.get(AlertKind(rule.kind), 100)
     levels = rule.levels or [100]
     still = {_crossing(reading, level) for reading in seen for level in levels if reading.is_at(level, of=kept_of)}
-    crossed = {_crossing(reading, level): reading for reading in seen for level in levels if reading.is_at(level)}
+    news = [reading for reading in seen if reading.is_news]
+    crossed = {_crossing(reading, level): reading for reading in news for level in levels if reading.is_at(level)}
     alerts = Alert.objects.filter(rule=rule, cleared_at=None)
     opened = {Crossing(*row[1:]): row[0] for row in alerts.values_list("pk", *Crossing._fields)}
     alerts.filter(pk__in=[pk for crossing, pk in opened.items() if crossing not in still]).update(cleared_at=at)
-    new = [_alert(rule, crossing, crossed[crossing]) for crossing in sorted(crossed.keys() - opened.keys())]
+    fresh = sorted(crossed.keys() - opened.keys())
+    named = resolved([crossed[crossing] for crossing in fresh])
+    new = [_alert(rule, crossing, reading) for crossing, reading in zip(fresh, named, strict=True)]
     Alert.objects.bulk_create(new)
     if new and not rule.is_muted(at=at):
-        _address(rule, new, at)
+        _address(rule, _highest(new), at)
     return len(new)
+
+
+def _highest(alerts: Sequence[Alert]) -> list[Alert]:
+    """Of each subject and period the alert of the highest level; they come in the order of their levels."""
+    return list({(alert.tenant_id, alert.subject, alert.period_start): alert for alert in alerts}.values())
 
 
 def _crossing(reading: Reading, level: int) -> Crossing:

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter, RelatedDropdownFilter
@@ -15,7 +16,7 @@ from billing import alert_words, money, outlook
 from billing.actions import alert_rules
 from billing.admin.alert_forms import AlertRuleForm
 from billing.admin.dollars import DollarFields
-from billing.models import Alert, AlertDelivery, AlertKind, AlertRule
+from billing.models import Alert, AlertDelivery, AlertKind, AlertRule, Budget
 from compliance.admin.base import GovernedAdmin, ReadOnlyAdmin, Verbs
 from compliance.admin.filters import SinceFilter
 from compliance.admin.links import link, list_url
@@ -63,6 +64,10 @@ class AlertRuleAdmin(DollarFields, GovernedAdmin):
     def change_row(self, request: HttpRequest, row: AlertRule, form: AlertRuleForm) -> None:
         alert_rules.change(rule=row, endpoints=form.cleaned_data["endpoints"], by=actor_of(request))
 
+    def response_add(self, request: HttpRequest, obj: AlertRule, post_url_continue: str | None = None) -> HttpResponse:
+        _warn_of_others_of_its_kind(request, obj)
+        return super().response_add(request, obj, post_url_continue)
+
     @column("For", ordering="tenant__name")
     def for_whom(self, rule: AlertRule) -> str:
         return rule.tenant.name if rule.tenant else "Tenants without a rule of this kind"
@@ -90,6 +95,17 @@ class AlertRuleAdmin(DollarFields, GovernedAdmin):
         return link(list_url("billing_alert", rule__id__exact=rule.pk), "Log")
 
 
+def _warn_of_others_of_its_kind(request: HttpRequest, rule: AlertRule) -> None:
+    others = AlertRule.objects.filter(tenant=rule.tenant_id, kind=rule.kind).exclude(pk=rule.pk)
+    if names := ", ".join(others.order_by("name").values_list("name", flat=True)):
+        whose = f"for {rule.tenant.name}" if rule.tenant else "for all tenants"
+        messages.warning(
+            request,
+            f"There is a rule of this kind {whose} already: {names}. Each of them tells by itself, so the same may be "
+            "told twice.",
+        )
+
+
 class CreatedFilter(SinceFilter):
     field = "created_at"
 
@@ -111,11 +127,14 @@ class AlertAdmin(ReadOnlyAdmin):
     paginator = LimitedPaginator
     empty_hint = "Alerts appear here within a minute after a level of a rule is crossed."
     fieldsets = (
-        (None, {"fields": ("what", "kind_name", "tenant_name", "rule_name", "when", "now")}),
+        (None, {"fields": ("what", "budget", "kind_name", "tenant_name", "rule_name", "when", "now")}),
         ("Values when it was raised", {"fields": ("values",)}),
         ("Who was told", {"fields": ("deliveries",)}),
     )
-    readonly_fields = ("what", "kind_name", "tenant_name", "rule_name", "when", "now", "values", "deliveries")
+    readonly_fields = (
+        *("what", "budget", "kind_name", "tenant_name", "rule_name", "when", "now"),
+        *("values", "deliveries"),
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Alert]:
         rows: QuerySet[Alert] = super().get_queryset(request).prefetch_related("deliveries")
@@ -136,6 +155,11 @@ class AlertAdmin(ReadOnlyAdmin):
     @column("What")
     def what(self, alert: Alert) -> str:
         return alert_words.headline(alert)
+
+    @column("Budget")
+    def budget(self, alert: Alert) -> SafeString | str:
+        budget = Budget.objects.filter(pk=alert.facts.get("budget_id"), tenant=alert.tenant_id).first()
+        return link(reverse("admin:billing_budget_change", args=[budget.pk]), budget.name) if budget else "–"
 
     @column("Level")
     def level_label(self, alert: Alert) -> str:
@@ -162,7 +186,11 @@ class AlertAdmin(ReadOnlyAdmin):
 
     @column("Values")
     def values(self, alert: Alert) -> SafeString:
-        rows = [("Level", f"{alert.level} %"), ("Period began", f"{alert.period_start:%Y-%m-%d %H:%M} UTC")]
+        began = alert_words.period_start(alert)
+        rows = [
+            ("Level", f"{alert.level} %"),
+            ("Period began", f"{began:%Y-%m-%d %H:%M} UTC" if began else "–"),
+        ]
         return _table("billing/alert_values.html", rows=[*rows, *alert_words.values(alert)])
 
     @column("Deliveries")

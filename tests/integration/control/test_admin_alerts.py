@@ -273,3 +273,24 @@ def test_every_kind_has_words(client: Client, person: User, acme: Tenant) -> Non
     for words in ("has exceeded its soft limit", "is heading for", "at least $1.00", "$0.00 is usual", "A test of It"):
         assert words in text
     assert AlertDelivery.objects.filter(alert__tenant=acme).count() == 0
+
+
+@pytest.mark.parametrize("for_all", [pytest.param(True, id="all tenants"), pytest.param(False, id="a tenant")])
+def test_another_rule_of_the_same_kind_is_warned_of_by_name(
+    client: Client, person: User, acme: Tenant, for_all: bool
+) -> None:
+    tenant = None if for_all else acme
+    an_alert_rule(tenant=tenant, name="The first")
+    an_alert_rule("rate_limit_approached", tenant=tenant, name="Of rates")
+    an_alert_rule(tenant=acme if for_all else None, name="Of others")
+    response = client.post(RULES + "add/", {**RULE, "tenant": tenant.pk if tenant else ""}, follow=True)
+    (warning,) = [str(message) for message in response.context["messages"] if message.level_tag == "warning"]
+    assert warning.startswith(f"There is a rule of this kind for {acme.name if tenant else 'all tenants'} already: ")
+    assert "already: The first." in warning
+
+
+def test_an_alert_leads_to_its_budget(client: Client, person: User, acme: Tenant) -> None:
+    an_alert_rule(tenant=acme, levels=[50])
+    alert = cross(acme)
+    link = f'/admin/billing/budget/{alert.facts["budget_id"]}/change/" class="pcl-link">&lt;i&gt;Chat&lt;/i&gt;</a>'
+    assert link in client.get(f"{LOG}{alert.pk}/change/").content.decode()

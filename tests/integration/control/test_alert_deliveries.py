@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from django.utils import timezone
 from standardwebhooks import Webhook
 
 from accounts.models import Tenant
+from billing import alert_words
 from billing.actions import alert_deliveries, alerts, webhooks
 from billing.errors import EndpointNotActive
 from billing.models import Alert, AlertDelivery, AlertRule, WebhookEndpoint, WebhookSecret
@@ -25,6 +26,7 @@ from tests.factories.receiver import Receiver, receiving
 pytestmark = pytest.mark.django_db(databases=["default", "ledger"])
 
 OPS = "ops@acme.example"
+FOREVER = datetime(9999, 12, 31, tzinfo=UTC)
 PENDING, DELIVERED, FAILED = AlertDelivery.Status.PENDING, AlertDelivery.Status.DELIVERED, AlertDelivery.Status.FAILED
 
 
@@ -73,11 +75,11 @@ def test_it_works(acme: Tenant, receiver: Receiver) -> None:
     assert message["data"]["level_percent"] == 50
     assert message["data"]["used_dollars"] == "60.000000000"
     assert message["data"]["limit_dollars"] == "100.000000000"
-    assert message["data"]["message"] == "Chat has used 60 % of $100.00"
+    assert message["data"]["message"] == "Reached 50 %: Chat has used 60 % of $100.00"
     assert headers["webhook-id"] == told(endpoint).message_id
     assert "." not in headers["webhook-id"]
     (sent,) = mail.outbox
-    assert (sent.to, sent.subject) == ([OPS], f"{acme.name}: Chat has used 60 % of $100.00")
+    assert (sent.to, sent.subject) == ([OPS], f"{acme.name}: Reached 50 %: Chat has used 60 % of $100.00")
     assert set(AlertDelivery.objects.values_list("status", flat=True)) == {DELIVERED}
 
 
@@ -89,13 +91,21 @@ def test_one_mail_says_all_that_an_address_is_told(acme: Tenant) -> None:
     for tenant, dollars in ((acme, 85), (umbrella, 55)):
         an_alert_rule(tenant=tenant, to=OPS)
         cross(tenant, dollars=dollars)
-    assert alert_deliveries.deliver() == 3
+    assert alert_deliveries.deliver() == 2
     (sent,) = mail.outbox
-    assert sent.subject == "2 tenants: 3 alerts"
-    assert str(sent.body).count("has used") == 3
+    assert sent.subject == "2 tenants: 2 alerts"
+    assert str(sent.body).count("has used") == 2
     assert isinstance(sent, EmailMultiAlternatives)
     (html, kind) = sent.alternatives[0]
-    assert (str(html).count("has used"), kind) == (3, "text/html")
+    assert (str(html).count("has used"), kind) == (2, "text/html")
+
+
+def test_a_budget_that_never_starts_anew_has_no_start_of_a_period(acme: Tenant) -> None:
+    budget = a_budget(acme, dollars="100", period="total")
+    metered(acme, budget.meter_name, start=datetime(1970, 1, 1, tzinfo=UTC), end=FOREVER, dollars=60)
+    an_alert_rule(tenant=acme, levels=[50])
+    alerts.look_at_meters()
+    assert alert_words.payload(Alert.objects.get(tenant=acme))["data"]["period_start"] is None
 
 
 def test_names_are_escaped_in_html_and_plain_in_text(acme: Tenant) -> None:

@@ -1,6 +1,7 @@
 """Each kind of alert: raised when its level is crossed, once, and again only after another crossing."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,9 +13,10 @@ from accounts.actions import members
 from accounts.models import Membership, Tenant
 from billing import money
 from billing.actions import alert_rules, alerts, budgets
+from billing.charging import value_key
 from billing.models import Alert, AlertDelivery, AlertKind, AlertRule, Budget, TierLimit
 from compliance.models import AuditEvent
-from tests.factories import THE_SYSTEM, a_budget, a_key, a_tenant, a_tier, an_override
+from tests.factories import THE_SYSTEM, a_budget, a_key, a_tag, a_tenant, a_tier, an_override
 from tests.factories.alerts import an_alert_rule, an_endpoint, metered, run, spending
 from tests.factories.control import an_admin
 
@@ -56,6 +58,7 @@ def test_it_works() -> None:
     assert second.facts["limit_nano"] == 100 * money.NANO
     assert second.facts["percent"] == 81
     assert second.deliveries.get().target == OPS
+    assert not first.deliveries.exists()  # what is told is the highest of the levels crossed at once
 
 
 # --- budgets ------------------------------------------------------------------------------------------------------
@@ -406,6 +409,49 @@ def test_a_projection_that_wavers_is_told_once() -> None:
     use(budget, 65)
     new.append(alerts.look_at_spending(at=MAY + timedelta(days=20)))
     assert new == [1, 0, 0]
+
+
+def test_a_budget_that_is_used_up_is_not_projected() -> None:
+    tenant = a_tenant()
+    budget = a_budget(tenant, dollars="100")
+    an_alert_rule("projected_spend", tenant=tenant)
+    use(budget, 100)
+    assert alerts.look_at_spending(at=MAY + timedelta(days=15)) == 0
+
+
+def test_a_projection_that_came_true_stays_open() -> None:
+    tenant = a_tenant()
+    budget = a_budget(tenant, dollars="100")
+    an_alert_rule("projected_spend", tenant=tenant)
+    use(budget, 60)
+    alerts.look_at_spending(at=MAY + timedelta(days=15))
+    use(budget, 101)
+    assert alerts.look_at_spending(at=MAY + timedelta(days=16)) == 0
+    assert Alert.objects.get(tenant=tenant).cleared_at is None
+
+
+@pytest.mark.parametrize(
+    ("each", "usage", "label"),
+    [
+        pytest.param({"each": "model"}, {"served_model": "gpt-x"}, "model gpt-x", id="model"),
+        pytest.param({"each": "tag", "tag": "team"}, {"tags": {"team": "gpt-x"}}, "team gpt-x", id="value of a tag"),
+    ],
+)
+def test_what_a_meter_names_by_a_hash_is_told_by_its_name(
+    each: dict[str, str], usage: dict[str, Any], label: str
+) -> None:
+    key, _ = a_key()
+    a_tag(key.tenant, "team")
+    budget = a_budget(key.tenant, dollars="100", name="B", **each)
+    an_alert_rule(tenant=key.tenant, levels=[80])
+    spending(key, at=NOON - timedelta(days=1), dollars=1, **usage)
+    unknown = value_key("not in any record")
+    for of in (value_key("gpt-x"), unknown):
+        use(budget, 90, of=f"#{of}")
+    alerts.look_at_meters(at=NOON)
+    told = {alert.label: alert.facts["value"] for alert in Alert.objects.filter(tenant=key.tenant)}
+    assert told[f"B, {label}"] == "gpt-x"
+    assert set(told.values()) == {"gpt-x", unknown}
 
 
 def test_a_total_has_no_end_to_be_projected_to() -> None:
