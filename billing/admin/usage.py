@@ -7,11 +7,13 @@ from uuid import UUID
 from django.contrib import admin
 from django.db.models import QuerySet, Sum
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts.admin.keys import ApiKeyAdmin
-from billing import money, selectors
-from billing.models import Adjustment, UsageRecord
+from billing import money, selectors, separate
+from billing.models import Adjustment, Budget, UsageRecord
 from billing.models.usage import Outcome
 from compliance.admin.base import ReadOnlyAdmin
 from compliance.admin.filters import ReferenceFilter, SinceFilter, SpanFilter, ValueFilter, days_ago
@@ -31,6 +33,9 @@ OUTCOME_COLOURS = {
     "Failed here": "danger",
     "Process lost, charged at its hold": "danger",
 }
+
+HELP = {"end_user": "A pseudonym, the same for each request of that end user. Who it is cannot be seen here."}
+"""In words for people, where what the column says is for programmers."""
 
 
 class TenantFilter(ReferenceFilter):
@@ -109,7 +114,7 @@ class UsageRecordAdmin(ReadOnlyAdmin):
             "What it used",
             {
                 "fields": (
-                    ("cost", "budgets"),
+                    ("exact_cost", "budgets"),
                     ("input_tokens", "cached_input_tokens", "cache_write_tokens"),
                     ("output_tokens", "reasoning_tokens", "counted"),
                 )
@@ -124,7 +129,7 @@ class UsageRecordAdmin(ReadOnlyAdmin):
         "key",
         "outcome_label",
         "tag_values",
-        "cost",
+        "exact_cost",
         "budgets",
         "latency",
         "first_token",
@@ -142,6 +147,9 @@ class UsageRecordAdmin(ReadOnlyAdmin):
         if not request.user.has_perm("billing.view_adjustment"):
             return shown
         return (*shown, ("Adjustments", {"fields": ("adjusted",)}))
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        return super().get_form(request, obj, change=change, help_texts=HELP, **kwargs)
 
     def prepare(self, rows: Sequence[UsageRecord]) -> None:
         names = _names_of(rows)
@@ -189,6 +197,10 @@ class UsageRecordAdmin(ReadOnlyAdmin):
     def cost(self, record: UsageRecord) -> str:
         return money.show(record.cost_nano) if record.cost_nano else "–"
 
+    @column("Cost")
+    def exact_cost(self, record: UsageRecord) -> str:
+        return money.in_full(record.cost_nano)
+
     @column("Adjusted by")
     def adjusted(self, record: UsageRecord) -> SafeString:
         of_request = {"request_id": str(record.request_id)}
@@ -203,9 +215,12 @@ class UsageRecordAdmin(ReadOnlyAdmin):
         return ", ".join(f"{key}: {value}" for key, value in sorted(record.tags.items())) or "–"
 
     @column("Budgets")
-    def budgets(self, record: UsageRecord) -> str:
+    def budgets(self, record: UsageRecord) -> SafeString:
         charged = f"charged to {len(record.charged)}" if record.charged else "charged to none"
-        return f"{charged}, a soft one of them exceeded" if record.over_budget else charged
+        words = f"{charged}, a soft one of them exceeded" if record.over_budget else charged
+        named = (separate.charged(record) or ()) if record.charged else ()
+        links = [(_budget_url(budget), f"{budget.name}, {whose}" if whose else budget.name) for budget, whose in named]
+        return format_html("{} {}", words, row_of_links(links)) if links else format_html("{}", words)
 
     @column("Answer")
     def way(self, record: UsageRecord) -> str:
@@ -235,6 +250,10 @@ def duration(ms: float | None) -> str:
     if ms < 1000:
         return f"{ms:.0f} ms"
     return f"{ms / 1000:.2f} s" if ms < 10_000 else f"{ms / 1000:,.1f} s"
+
+
+def _budget_url(budget: Budget) -> str:
+    return reverse("admin:billing_budget_change", args=[budget.pk])
 
 
 def _names(record: UsageRecord) -> Names:

@@ -10,9 +10,11 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import ApiKey
+from billing.charging import value_key
+from billing.ledger.models import Meter
 from compliance.admin.paginator import LimitedPaginator
-from tests.factories import a_key, a_tenant
-from tests.factories.control import a_refusal, a_usage_record, an_admin
+from tests.factories import a_budget, a_key, a_tenant
+from tests.factories.control import a_meter, a_refusal, a_usage_record, an_admin
 
 pytestmark = pytest.mark.django_db(databases=["default", "ledger"])
 
@@ -120,3 +122,14 @@ def test_a_record_whose_key_is_gone_keeps_its_number(client: Client, key: ApiKey
     record = a_usage_record(key, api_key_id=987654)
     assert "apikey 987654" in client.get(LIST).content.decode()
     assert client.get(f"{LIST}{record.pk}/change/").status_code == 200
+
+
+def test_a_record_leads_to_the_budgets_that_it_was_charged_to(client: Client, key: ApiKey) -> None:
+    budget = a_budget(key.tenant, name="Models", each="model")
+    a_meter(budget, used=1_234_567_890, of=value_key("gpt-cheap"))
+    meter = Meter.objects.get(tenant_id=key.tenant_id)
+    record = a_usage_record(key, served_model="gpt-cheap", charged=[meter.pk], cost_nano=1_234_567_890)
+    text = client.get(f"{LIST}{record.pk}/change/").content.decode()
+    assert f'/admin/billing/budget/{budget.pk}/change/" class="pcl-chip">Models, gpt-cheap</a>' in text
+    assert "$1.23456789" in text
+    assert "accounts/pseudonyms.py" not in text
