@@ -280,7 +280,7 @@ def test_a_record_that_the_ledger_cannot_take_is_charged_without_its_words(
     record = {"outcome": "completed", "output_tokens": 3, "estimated": True, "first_token_ms": None, **words}
     poison = Settlement(request_id=bad.request_id, cost_nano=1, input_tokens=1, output_tokens=0, record=record)
 
-    async def story(ledger: Ledger) -> tuple[bool, bool]:
+    async def story(ledger: Ledger) -> list[bool]:
         await asyncio.gather(ledger.admit(bad), ledger.admit(good))
         return await asyncio.gather(ledger.settle(poison), ledger.settle(settled(good)))
 
