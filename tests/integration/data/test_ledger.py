@@ -282,7 +282,7 @@ def test_a_record_that_the_ledger_cannot_take_is_charged_without_its_words(
 
     async def story(ledger: Ledger) -> list[bool]:
         await asyncio.gather(ledger.admit(bad), ledger.admit(good))
-        return await asyncio.gather(ledger.settle(poison), ledger.settle(settled(good)))
+        return list(await asyncio.gather(ledger.settle(poison), ledger.settle(settled(good))))
 
     assert in_ledger(params, story) == [True, True]
     assert state(params, budget) == (8, 0)
