@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from billing import report_params, reports
-from billing.admin import reports_chart, reports_form, reports_lines
+from billing.admin import reports_chart, reports_form, reports_lines, reports_notes
 from billing.admin.reports_links import Links
 from billing.report_params import NONE, Asked, BadParameter, param_of
 from billing.report_table import title_of
@@ -96,6 +96,7 @@ def _report(links: Links, measure: str) -> dict[str, Any]:
         "table": reports_lines.lay_out(found, links, drawn.colours),
         "chips": _chips(links),
         "downloads": _downloads(links),
+        "notes": reports_notes.of(asked, reports.zone_of(asked.query.tenant_id)),
         "records_url": links.records(),
         "empty_words": _empty_words(asked),
     }

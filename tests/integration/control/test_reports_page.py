@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.models import ApiKey, User
 from accounts.pseudonyms import pseudonym
-from billing.models import AttributionTag
+from billing.models import Adjustment, AttributionTag
 from tests.factories import a_key, a_tenant, an_application
 from tests.factories.control import a_refusal, a_usage_record, an_admin
 from tests.factories.rollups import added_up
@@ -378,3 +378,21 @@ def test_a_stranger_is_asked_to_sign_in(client: Client) -> None:
     response = client.get(PAGE)
     assert response.status_code == 302
     assert response["Location"].startswith("/admin/login/")
+
+
+def test_it_says_what_was_adjusted_and_is_not_in_its_figures(client: Client, key: ApiKey) -> None:
+    spent(key, 3)
+    for tenant, nano in ((key.tenant, -DOLLAR), (a_tenant("umbrella"), -5 * DOLLAR)):
+        Adjustment.objects.create(
+            tenant=tenant, amount_nano=nano, reason="invoice 17", actor_kind="user", actor_id="1", created_at=NOON
+        )
+    words = [note.words for note in shown(client, split="model", tenant=key.tenant.slug)["notes"]]
+    assert words == ["Adjustments made in these days: −$1.00, not included above."]
+    assert shown(client, split="model", model="gpt-test")["notes"] == []
+
+
+@pytest.mark.parametrize("split", [{"split": "end_user"}, {"split": "tag", "tag": "feature"}], ids=["end user", "tag"])
+def test_it_says_where_refusals_are_not_counted(client: Client, key: ApiKey, split: dict[str, str]) -> None:
+    AttributionTag.objects.create(tenant=key.tenant, key="feature")
+    (note,) = shown(client, tenant=key.tenant.slug, **split)["notes"]
+    assert "Refused requests are not counted by" in note.words
