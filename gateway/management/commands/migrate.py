@@ -9,6 +9,7 @@ from django.core.management.base import CommandParser
 from django.core.management.commands import migrate
 from django.db import DEFAULT_DB_ALIAS, connections
 
+from billing import uncounted
 from billing.actions import rollups
 from billing.management.progress import Bar
 from compliance.contracts import Actor
@@ -43,7 +44,7 @@ class Command(migrate.Command):
 
     def _add_up_usage(self) -> None:
         """Tells how far it is whatever the verbosity: years of usage take a while, and that happens once."""
-        span = rollups.never_counted()
+        span = uncounted.span()
         if span is None:
             return
         start, end = span
