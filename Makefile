@@ -11,10 +11,10 @@ TEMPLATES := find templates -name '*.html'
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run reset test lint types contracts migrations templates tests fast format bench lock install install-dev
+.PHONY: help run reset test lint types contracts migrations templates tests fast format bench bench-guards lock install install-dev
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 run: install ## start everything, with a demo; PORT=8000 unless set
 	@exec $(MANAGE) up
@@ -49,8 +49,8 @@ tests: install-dev ## the tests alone, on WORKERS processes
 	@echo "── tests"
 	@$(BIN)/python -m pytest -n $(WORKERS)
 
-fast: install-dev ## the tests that start no servers and no browser, in under a minute
-	@$(BIN)/python -m pytest -n $(WORKERS) -q -m "not system and not browser"
+fast: install-dev ## the tests that need no database and no browser, in under a minute
+	@$(BIN)/python -m pytest -n $(WORKERS) -q tests/unit
 
 format: install-dev ## put code and templates into shape
 	@$(BIN)/python -m ruff check --fix .
@@ -59,6 +59,9 @@ format: install-dev ## put code and templates into shape
 
 bench: install-dev ## measure the gateway, against a raw forwarder and alone; half an hour
 	@$(BIN)/python -m benchmarks
+
+bench-guards: install-dev ## measure what the guards find in labelled data; DATA='files or folders'
+	@$(BIN)/python -m benchmarks.guards_bench $(DATA)
 
 lock: ## pin the newest dependencies that pyproject.toml allows (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv; see its documentation for how to install it."; exit 1; }

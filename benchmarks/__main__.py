@@ -13,8 +13,12 @@ FURTHER = {
     "admission": (QUICK, STRICT),
     "scaling": (QUICK, STRICT),
     "crowd": (QUICK, STRICT),
-    "refusals": (),
+    "refusals": (QUICK, STRICT),
     "reports": (QUICK,),
+    "purging": (QUICK,),
+    "bundles": (QUICK,),
+    "storing": (QUICK, STRICT),
+    "auditing": (QUICK, STRICT),
     "pinned": (QUICK, STRICT),
     "soak": (QUICK, STRICT),
 }

@@ -24,13 +24,14 @@ Step = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """Something that answers chat completions."""
+    """Something that answers chat completions. `guarded`: what authorizes requests that guards look at, too."""
 
     name: str
     port: int
     pid: int
     paths: dict[str, str]
     authorization: str
+    guarded: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +63,7 @@ def running(var_dir: Path, *, step: Step, gateways: int = 1, with_worker: bool =
         socket_dir = embedded.ensure_running(data_dir)
         call_command("migrate", verbosity=0, interactive=False)
         ports = {FAST: supervisor.free_port(), PACED: supervisor.free_port()}
-        key = _seed(ports)
+        keys = _seed(ports)
         disconnect()
         routes = " ".join(f"/{model}={_url(port)}/chat/completions" for model, port in ports.items())
         environment = {**supervisor.database_environment(socket_dir), forwarder.UPSTREAMS: routes}
@@ -73,7 +74,7 @@ def running(var_dir: Path, *, step: Step, gateways: int = 1, with_worker: bool =
             owner.start(programs.worker())
         yield Installation(
             forwarder=_start_forwarder(owner),
-            gateways=tuple(_start_gateway(owner, key, number) for number in range(1, gateways + 1)),
+            gateways=tuple(_start_gateway(owner, keys, number) for number in range(1, gateways + 1)),
             postgres_pid=int((data_dir / "postmaster.pid").read_text().split()[0]),
             postgres_settings=_postgres_settings(socket_dir),
             socket_dir=socket_dir,
@@ -88,13 +89,28 @@ def running(var_dir: Path, *, step: Step, gateways: int = 1, with_worker: bool =
         embedded.stop_now()
 
 
+@contextmanager
+def beside(var_dir: Path, *, name: str, application: str, environment: dict[str, str]) -> Iterator[Server]:
+    """One more application on this machine, under the same options."""
+    owner = Supervisor(log_dir=var_dir / "log", environment=environment)
+    port = supervisor.free_port()
+    try:
+        running = _start(owner, _served(name, port, application=application), port=port)
+        paths = dict.fromkeys((FAST, PACED), "/v1/chat/completions")
+        yield Server(name=name, port=port, pid=running.process.pid, paths=paths, authorization="none")
+    finally:
+        owner.stop()
+
+
 def _url(port: int) -> str:
     return f"http://127.0.0.1:{port}/v1"
 
 
-def _seed(ports: dict[str, int]) -> str:
-    """A tenant that is refused nothing, charged to six meters: four rates, concurrency, a budget. Returns its key."""
+def _seed(ports: dict[str, int]) -> tuple[str, str]:
+    """Two tenants that are refused nothing, charged to six meters: four rates, concurrency, a budget. Returns their
+    keys: of the one without guards, and of the one with those that look where no policy says otherwise."""
     from tests import factories
+    from tests.factories.guards import a_guard_policy
 
     tier = factories.a_tier(
         requests_per_minute=10**8,
@@ -103,12 +119,14 @@ def _seed(ports: dict[str, int]) -> str:
         tokens_per_minute=10**12,
         concurrency=10**6,
     )
-    tenant = factories.a_tenant(tier=tier)
-    factories.a_budget(tenant, dollars="1000000")
+    bare, guarded = (factories.a_tenant(tier=tier) for _ in range(2))
+    for tenant in (bare, guarded):
+        factories.a_budget(tenant, dollars="1000000")
+    a_guard_policy(bare)
     for model, port in ports.items():
         provider = factories.a_provider(_url(port))
         factories.a_model(provider, name=model, upstream_model=model)
-    return factories.a_key(tenant=tenant)[1]
+    return factories.a_key(tenant=bare)[1], factories.a_key(tenant=guarded)[1]
 
 
 def _start_upstream(owner: Supervisor, model: str, port: int) -> int:
@@ -118,13 +136,13 @@ def _start_upstream(owner: Supervisor, model: str, port: int) -> int:
     return _start(owner, named, port=port).process.pid
 
 
-def _start_gateway(owner: Supervisor, key: str, number: int) -> Server:
+def _start_gateway(owner: Supervisor, keys: tuple[str, str], number: int) -> Server:
     port = supervisor.free_port()
     name = "gateway" if number == 1 else f"gateway-{number}"
     running = _start(owner, _served(name, port, application="config.asgi:application"), port=port)
     owner.wait_until(lambda: _is_ready(port), timeout_s=READY_WITHIN_S)
     paths = dict.fromkeys((FAST, PACED), "/v1/chat/completions")
-    return Server(name=name, port=port, pid=running.process.pid, paths=paths, authorization=key)
+    return Server(name=name, port=port, pid=running.process.pid, paths=paths, authorization=keys[0], guarded=keys[1])
 
 
 def _start_forwarder(owner: Supervisor) -> Server:
@@ -135,7 +153,7 @@ def _start_forwarder(owner: Supervisor) -> Server:
 
 
 def _served(name: str, port: int, *, application: str) -> Program:
-    """Both are served with the very options that an installation has."""
+    """All are served with the very options that an installation has."""
     program = programs.server()
     return replace(program, name=name, command=(*program.command[:-1], "--port", str(port), application))
 

@@ -22,7 +22,7 @@ from benchmarks.admitting import Interval, Plan
 from benchmarks.installation import disconnect
 from config import embedded
 
-MAIN, LEDGER = embedded.DATABASES
+MAIN, LEDGER, _ = embedded.DATABASES
 _tenants = itertools.count(1)
 
 

@@ -1,7 +1,7 @@
 """Makes load: a process of its own that keeps a number of connections busy and tells how long the answers took.
 
 Steered over its standard streams: it warms up, writes `ready`, waits for a line, measures, and writes the result as
-one line of JSON. One answer that is not 200, or not complete, ends it with a message.
+one line of JSON. One answer of another status than expected, or not complete, ends it with a message.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ import sys
 import time
 from array import array
 from collections.abc import Iterable
+from functools import partial
 from typing import cast
 
 import msgspec
@@ -26,11 +27,12 @@ _DONE = b"data: [DONE]\n\n"
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What to send, where, from how many connections and for how long.
+    """What to send, where, from how many connections and for how long. Connections take turns with `further` bodies.
 
-    `expected` is what a good answer has: bytes of a whole one, events of a streamed one. Streams begin spread over
-    `spread_s`, so that their chunks do not come all at once. With `hold` there is no measurement: `ready` means that
-    every stream has begun, and the next line ends them all.
+    `status` and `expected` are what a good answer has: bytes of a whole one, events of a streamed one. Streams begin
+    spread over `spread_s`, so that their chunks do not come all at once. With `every_s` a connection sends at that
+    pace, unless its last answer took longer. With `hold` there is no measurement: `ready` means that every stream has
+    begun, and the next line ends them all.
     """
 
     port: int
@@ -39,13 +41,18 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     body: str
     streamed: bool
     expected: int
+    status: int = 200
     connections: int
+    further: tuple[str, ...] = ()
     seconds: float = 0
     spread_s: float = 0
+    every_s: float = 0
     hold: bool = False
 
-    def request(self) -> bytes:
-        body = self.body.encode()
+    def requests(self) -> list[bytes]:
+        return [self._request(body.encode()) for body in (self.body, *self.further)]
+
+    def _request(self, body: bytes) -> bytes:
         head = (
             f"POST {self.path} HTTP/1.1\r\nhost: 127.0.0.1:{self.port}\r\n"
             f"authorization: Bearer {self.authorization}\r\n"
@@ -75,7 +82,8 @@ class _Run:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.request = plan.request()
+        self.requests = plan.requests()
+        self.good = f"HTTP/1.1 {plan.status} ".encode()
         self.until = 0.0
         self.begun = 0
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -111,9 +119,10 @@ class _Run:
 class _Connection(asyncio.Protocol):
     """One client that sends its next request when it has read the last answer."""
 
-    def __init__(self, run: _Run) -> None:
+    def __init__(self, run: _Run, number: int) -> None:
         self._run = run
         self._plan = run.plan
+        self._request = run.requests[number % len(run.requests)]
         self._got = bytearray()
         self._first_s = 0.0
 
@@ -124,11 +133,11 @@ class _Connection(asyncio.Protocol):
         self._got.clear()
         self._first_s = 0.0
         self._began = time.perf_counter()
-        self._transport.write(self._run.request)
+        self._transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
         got = self._got
-        if not got and not data.startswith(b"HTTP/1.1 200 "):
+        if not got and not data.startswith(self._run.good):
             self._run.fail(f"answered {data[:2000].decode(errors='replace')}")
             return
         got += data
@@ -161,7 +170,9 @@ class _Connection(asyncio.Protocol):
             return
         run.totals_s.append(now - self._began)
         run.events += events
-        if now < run.until:
+        if self._plan.every_s and self._began + self._plan.every_s < run.until:
+            asyncio.get_running_loop().call_later(max(self._began + self._plan.every_s - now, 0), self.send)
+        elif now < run.until and not self._plan.every_s:
             self.send()
         else:
             run.rest()
@@ -190,7 +201,10 @@ async def _main(plan: Plan) -> None:
     loop = asyncio.get_running_loop()
     run = _Run(plan)
     loop.set_exception_handler(lambda _, context: run.fail(repr(context.get("exception") or context["message"])))
-    made = [loop.create_connection(lambda: _Connection(run), "127.0.0.1", plan.port) for _ in range(plan.connections)]
+    made = [
+        loop.create_connection(partial(_Connection, run, number), "127.0.0.1", plan.port)
+        for number in range(plan.connections)
+    ]
     connections = [connection for _, connection in await asyncio.gather(*made)]
     for connection in connections:
         connection.send()

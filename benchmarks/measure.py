@@ -12,7 +12,7 @@ from benchmarks import processes
 from benchmarks.installation import Installation, Server
 from benchmarks.load import Plan, Tally
 from benchmarks.outcome import Memory, Result, Round
-from benchmarks.scenarios import OPEN_STREAMS, WHOLE, Scenario
+from benchmarks.scenarios import GUARDED, OPEN_STREAMS, WHOLE, Scenario
 
 MEGABYTE = 10**6
 
@@ -30,7 +30,7 @@ def scenario(
     for number in range(rounds):
         step(f"{what.title}: round {number + 1} of {rounds}")
         for server, into in ((installation.forwarder, result.forwarder), (installation.gateway, result.gateway)):
-            into.append(_round(installation, server, plan(what, server, expected=size, seconds=seconds)))
+            into.append(one_round(installation, server, plan(what, server, expected=size, seconds=seconds)))
     return result
 
 
@@ -38,8 +38,8 @@ def memory(installation: Installation, *, step: Callable[[str], None]) -> Memory
     """At rest, having answered once so that everything is loaded; and with streams open."""
     step("Memory at rest, and with 300 streams open")
     gateway = installation.gateway
-    for what in (WHOLE, OPEN_STREAMS):
-        _answer(gateway.port, gateway.paths[what.model], gateway.authorization, _brief(what))
+    for what in (WHOLE, GUARDED, OPEN_STREAMS):
+        _answer(gateway.port, gateway.paths[what.model], _authorization(what, gateway), _brief(what))
     at_rest = rss_mb(gateway)
     opened = plan(OPEN_STREAMS, gateway, expected=0, seconds=0)
     with load(msgspec.structs.replace(opened, hold=True)):
@@ -50,7 +50,8 @@ def rss_mb(server: Server) -> float:
     return processes.largest_rss_bytes(server.pid) / MEGABYTE
 
 
-def _round(installation: Installation, server: Server, what: Plan) -> Round:
+def one_round(installation: Installation, server: Server, what: Plan) -> Round:
+    """Puts one server under load, once."""
     with load(what) as generator:
         before = _cpu_s(installation, server)
         tally = msgspec.json.decode(say(generator, "go"), type=Tally)
@@ -81,13 +82,14 @@ def plan(what: Scenario, server: Server, *, expected: int, seconds: float) -> Pl
     return Plan(
         port=server.port,
         path=server.paths[what.model],
-        authorization=server.authorization,
+        authorization=_authorization(what, server),
         body=what.body(),
         streamed=what.streamed,
         expected=expected,
         connections=what.connections,
         seconds=seconds,
         spread_s=what.spread_s,
+        every_s=what.every_s,
     )
 
 
@@ -121,6 +123,16 @@ def expected(installation: Installation, what: Scenario) -> int:
     """What the upstream itself answers: bytes of a whole answer, events of a stream."""
     body = _answer(installation.upstreams[what.model], "/v1/chat/completions", "", what.body())
     return body.count(b"data: ") if what.streamed else len(body)
+
+
+def passed_on(server: Server, what: Scenario, *, body: str) -> int:
+    """The same of what a server makes of it: guards that look at a stream join some of its events."""
+    answer = _answer(server.port, server.paths[what.model], _authorization(what, server), body)
+    return answer.count(b"data: ") if what.streamed else len(answer)
+
+
+def _authorization(what: Scenario, server: Server) -> str:
+    return server.guarded if what.guarded and server.guarded else server.authorization
 
 
 def _brief(what: Scenario) -> str:

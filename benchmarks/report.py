@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from statistics import median
 
 from benchmarks.outcome import Outcome, Result, Round
-from benchmarks.scenarios import STREAMS, WHOLE
+from benchmarks.scenarios import GUARDED, STREAMS, WHOLE
 from benchmarks.verdicts import Limit
 
 MOST_RATIO = 3.0
+MOST_GUARDED_RATIO = 3.5
 MOST_REQUEST_US = 600.0
 MOST_CHUNK_US = 60.0
 MOST_REST_MB = 150.0
@@ -32,6 +33,15 @@ def limits(outcome: Outcome) -> list[Limit]:
                 Limit(what="CPU per request, gateway / forwarder", value=result.ratio, most=MOST_RATIO, unit="×")
             )
             found.append(_cpu("CPU per request of the gateway", cpu_us, MOST_REQUEST_US))
+        if result.scenario == GUARDED:
+            found.append(
+                Limit(
+                    what="the same with guards, gateway / forwarder",
+                    value=result.ratio,
+                    most=MOST_GUARDED_RATIO,
+                    unit="×",
+                )
+            )
         if result.scenario == STREAMS:
             found.append(_cpu("CPU per chunk of the gateway", cpu_us, MOST_CHUNK_US))
     memory = outcome.memory

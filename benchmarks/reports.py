@@ -28,7 +28,7 @@ Measure = tuple[str, Callable[[], Any]]
 
 def main() -> None:
     arguments = _arguments()
-    with _installation(arguments.keep):
+    with installation(arguments.keep):
         from django.core.management import call_command
 
         end = datetime.now(UTC).date() + timedelta(days=1)
@@ -50,12 +50,12 @@ def _arguments() -> argparse.Namespace:
 
 
 @contextmanager
-def _installation(keep: Path | None) -> Iterator[None]:
+def installation(keep: Path | None) -> Iterator[None]:
     """An embedded PostgreSQL of its own, with all tables."""
     folder = keep or Path(tempfile.mkdtemp(prefix="portcullis-reports-"))
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o755)  # as root, PostgreSQL runs as another user
-    for name in ("DATABASE_URL", "LEDGER_DATABASE_URL", "DEBUG"):
+    for name in ("DATABASE_URL", "LEDGER_DATABASE_URL", "KEYS_DATABASE_URL", "DEBUG"):
         os.environ.pop(name, None)
     os.environ.update(VAR_DIR=str(folder / "var"), DJANGO_SETTINGS_MODULE="config.settings")
     import django  # now: settings are read at import

@@ -1,7 +1,7 @@
 """What is measured: how many clients do what at once."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 FAST, PACED = "sandbox-small", "sandbox-large"
 """Models, each with an upstream of its own: one answers at once, one at the pace that a request asks for."""
@@ -15,7 +15,10 @@ CHUNKS = 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """`unit` is what rates and processor time are counted by. `spread_s`: over how long the clients' starts lie."""
+    """`unit` is what rates and processor time are counted by. `spread_s`: over how long the clients' starts lie.
+
+    `guarded`: with the guards that look where no policy says otherwise; else with none.
+    """
 
     name: str
     title: str
@@ -24,7 +27,9 @@ class Scenario:
     connections: int
     fields: dict[str, object]
     spread_s: float = 0
+    every_s: float = 0
     quick: bool = True
+    guarded: bool = False
 
     @property
     def streamed(self) -> bool:
@@ -67,6 +72,7 @@ WHOLE = _whole(32, quick=True)
 PACE_MS = 40
 STREAMS = streams("streams", f"200 streams, a chunk each {PACE_MS} ms", model=PACED, connections=200, chunk_ms=PACE_MS)
 AT_ONCE = streams("streams-at-once", "200 streams, chunks at once", model=FAST, connections=200)
-ALL = (WHOLE, _whole(1, quick=False), _whole(128, quick=False), STREAMS, AT_ONCE)
+GUARDED = replace(WHOLE, name="guarded-32", title="whole answers, 32 at once, guarded", guarded=True)
+ALL = (WHOLE, GUARDED, _whole(1, quick=False), _whole(128, quick=False), STREAMS, AT_ONCE)
 
 OPEN_STREAMS = streams("open-streams", "300 open streams", model=PACED, connections=300, chunk_ms=100, chunks=600)

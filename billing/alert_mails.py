@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from billing import alert_words
 from billing.models import Alert
+from billing.models.alerts import ANNOUNCED
 
 Mail = EmailMultiAlternatives
 
@@ -44,6 +45,8 @@ def _entry(alert: Alert) -> dict[str, Any]:
         "kind": alert.get_kind_display(),
         "rule": alert.rule.name if alert.rule else "",
         "at": f"{alert.created_at:%Y-%m-%d %H:%M} UTC",
+        "values": alert_words.values(alert) if alert.kind in ANNOUNCED else (),
+        "claim": alert_words.claim_url(alert),
         "page": _page("admin:billing_alert_change", alert.pk),
     }
 

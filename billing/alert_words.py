@@ -3,8 +3,16 @@
 from datetime import datetime
 from typing import Any
 
+from accounts import claims
 from billing import money
 from billing.models import Alert, AlertKind, Budget
+from billing.models.alerts import ANNOUNCED
+
+CLAIM = "claim_id"
+HIDDEN = frozenset({CLAIM, "key_id"})
+"""Facts that are for programs only."""
+MOMENTS = frozenset({"until", "ends", "at", "ends_at", "old_key_works_until", "last_used_at"})
+"""Facts that are times, as ISO 8601 texts."""
 
 DOLLARS = "_nano"
 """Facts whose name ends so are nano-dollars; programs are told dollars, as texts: JSON's numbers may lose digits."""
@@ -50,6 +58,8 @@ def headline(alert: Alert) -> str:
             return f"{alert.label} gets no more alerts: {facts['reason']}"
         case AlertKind.TEST:
             return f"A test of {alert.label}"
+        case _:  # what other apps announce; their labels are words for people
+            return f"{alert.get_kind_display()}: {alert.label}"
 
 
 def event_type(alert: Alert) -> str:
@@ -72,6 +82,7 @@ def payload(alert: Alert) -> dict[str, Any]:
             "period_start": began.isoformat() if began else None,
             "message": headline(alert),
             **{_name(name): _value(name, value) for name, value in alert.facts.items()},
+            **({"claim_url": claim_url(alert) or None} if CLAIM in alert.facts else {}),
         },
     }
 
@@ -83,15 +94,28 @@ def period_start(alert: Alert) -> datetime | None:
 
 def values(alert: Alert) -> list[tuple[str, str]]:
     """The facts as people read them, name and value."""
+    if alert.kind in ANNOUNCED:
+        return [(_in_words(fact), _shown(fact, value)) for fact, value in alert.facts.items() if fact not in HIDDEN]
     return [(name, _shown(fact, alert.facts[fact])) for fact, name in SHOWN.items() if fact in alert.facts]
+
+
+def claim_url(alert: Alert) -> str:
+    """The link that an alert of a rotation hands out, as long as nobody has used it. It is in no table as text."""
+    claim = alert.facts.get(CLAIM)
+    return claims.url_of(int(claim)) if claim else ""
 
 
 def _shown(fact: str, value: Any) -> str:
     if fact.endswith(DOLLARS):
         return money.show(value)
-    if fact in ("until", "ends"):
+    if fact in MOMENTS:
         return f"{datetime.fromisoformat(value):%Y-%m-%d %H:%M} UTC"
     return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _in_words(fact: str) -> str:
+    words = fact.removesuffix("_at").replace("_", " ")
+    return words[:1].upper() + words[1:]
 
 
 def _money(facts: dict[str, Any], name: str) -> str:

@@ -52,7 +52,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What the meters of a request may depend on. `end_user` is a pseudonym; `tags` are declared ones only."""
+    """What the meters of a request may depend on. `end_user` is a surrogate; `tags` are declared ones only."""
 
     model: str
     end_user: str

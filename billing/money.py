@@ -21,6 +21,16 @@ class Tokens:
     def total(self) -> int:
         return self.input + self.output
 
+    def plus(self, other: "Tokens") -> "Tokens":
+        """Those of both."""
+        return Tokens(
+            input=self.input + other.input,
+            output=self.output + other.output,
+            cached_input=self.cached_input + other.cached_input,
+            cache_write=self.cache_write + other.cache_write,
+            reasoning=self.reasoning + other.reasoning,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Rates:

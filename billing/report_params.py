@@ -11,10 +11,10 @@ from datetime import date, timedelta
 from django.http import QueryDict
 from django.utils import timezone
 
-from accounts import pseudonyms
 from accounts.models import ApiKey, Application, Tenant
+from accounts.pseudonyms import is_pseudonym
 from accounts.tokens import ENVIRONMENTS
-from billing import report_spans, reports
+from billing import end_users, report_spans, reports
 from billing.report_spans import Span, SpanName
 from billing.reports import Dimension, Query, Unanswerable
 
@@ -61,7 +61,7 @@ class Asked:
 
     @property
     def params(self) -> dict[str, str]:
-        """The parameters that ask for the same again; an end user is their pseudonym now, never their identifier."""
+        """The parameters that ask for the same again; an end user is their surrogate now, never their identifier."""
         params = {"span": str(self.span.name)}
         if self.span.name is SpanName.CUSTOM:
             params |= {"from": self.span.start.isoformat(), "to": self.span.last.isoformat()}
@@ -239,12 +239,15 @@ def _check_owner(name: str, row: Application | ApiKey | None, tenant: Tenant | N
 
 
 def _end_user(text: str, tenant: Tenant | None) -> str:
-    """A pseudonym as it is; what the application calls the person becomes the pseudonym under the tenant's salt."""
-    if pseudonyms.is_pseudonym(text):
+    """A surrogate as it is; what the application calls the person becomes theirs."""
+    if is_pseudonym(text):
         return text
     if tenant is None:
         raise BadParameter("end_user", "To look somebody up by the application's own identifier, choose a tenant too.")
-    return pseudonyms.pseudonym(text, salt=bytes(tenant.pseudonym_salt))
+    try:
+        return end_users.surrogate_of(text, tenant=tenant)
+    except end_users.UnknownEndUser as error:
+        raise BadParameter("end_user", str(error)) from error
 
 
 # --- what goes together ---------------------------------------------------------------------------------------------

@@ -15,6 +15,11 @@ def adding(added: str) -> str:
     return _with(added, "count_usage", "roll_up_requests", "roll_up_values")
 
 
+def moving(added: str) -> str:
+    """The same, which also counts the refusals among what was added for the audit log."""
+    return _with(added, "count_usage", "roll_up_requests", "roll_up_values", "count_refusals")
+
+
 def _with(added: str, *parts: str) -> str:
     texts = [files("billing").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8") for name in parts]
     return f"WITH added AS (\n{added}),\n" + ",\n".join(texts) + "\nSELECT count(*) FROM added"

@@ -2,15 +2,14 @@
 
 from datetime import datetime
 
-from django.conf import settings
 from django.db.models import Q
 
-from billing.models import WebhookEndpoint
-from compliance import crypto
+from billing.models import WebhookEndpoint, WebhookSecret
+from compliance import sealed
 
 
 def seal(secret: str, *, endpoint: WebhookEndpoint) -> bytes:
-    return crypto.seal(secret.encode(), keys=settings.ROOT_KEYS, context=_context(endpoint))
+    return sealed.seal(secret.encode(), context=_context(endpoint))
 
 
 def secrets_of(endpoint: WebhookEndpoint, *, at: datetime) -> list[str]:
@@ -20,9 +19,21 @@ def secrets_of(endpoint: WebhookEndpoint, *, at: datetime) -> list[str]:
         DecryptionFailed: the root key that one was sealed under is not at hand.
     """
     holding = endpoint.secrets.filter(Q(ends_at=None) | Q(ends_at__gt=at)).order_by("-id")
-    keys, context = settings.ROOT_KEYS, _context(endpoint)
-    return [crypto.unseal(bytes(each.sealed), keys=keys, context=context).decode() for each in holding]
+    context = _context(endpoint)
+    return [sealed.unseal(each.sealed, context=context).decode() for each in holding]
 
 
 def _context(endpoint: WebhookEndpoint) -> str:
-    return f"webhook-secret/{endpoint.pk}"
+    return _place(endpoint.pk)
+
+
+def _place(endpoint_id: int) -> str:
+    return f"webhook-secret/{endpoint_id}"
+
+
+COLUMN = sealed.Column(
+    model=WebhookSecret,
+    name="sealed",
+    context=lambda row: _place(row.endpoint_id),
+    title="webhook secrets",
+)

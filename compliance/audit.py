@@ -2,6 +2,8 @@
 
 import datetime
 import ipaddress
+import json
+import os
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -10,9 +12,20 @@ from uuid import UUID
 from django.db import connection, models
 
 from compliance.contracts import Actor, Target
+from compliance.evidence import leaves
 from compliance.models import AuditEvent
 
 Fields = Mapping[str, Any]
+
+_IP = AuditEvent._meta.get_field("ip")
+_INSERT = """
+    INSERT INTO compliance_auditevent (tenant_id, actor_kind, actor_id, action, target_kind, target_id, outcome, reason,
+        before, after, request_id, ip, user_agent, version, salts, redacted, subjects)
+    VALUES (%(tenant_id)s, %(actor_kind)s, %(actor_id)s, %(action)s, %(target_kind)s, %(target_id)s, %(outcome)s,
+        %(reason)s, %(before)s, %(after)s, %(request_id)s, %(ip)s, %(user_agent)s, 2, %(salts)s, '{}',
+        %(subjects)s::varchar[])
+    RETURNING id, occurred_at, version
+"""
 
 
 def record(
@@ -28,26 +41,43 @@ def record(
 ) -> AuditEvent:
     """Adds one event. Call it in the action's own transaction; an error here undoes the action.
 
+    Floats are written as texts, which everybody hashes alike; each field gets a salt of its own (`evidence/leaves.py`).
+
     Raises:
         RuntimeError: no transaction is open, so the event and its action could part.
     """
     if not connection.in_atomic_block:
         raise RuntimeError(f"audit event {action!r} written outside a transaction")
-    return AuditEvent.objects.create(
-        tenant_id=tenant_id,
-        actor_kind=by.kind,
-        actor_id=by.id,
-        action=action,
-        target_kind=target.kind,
-        target_id=target.id,
-        outcome=outcome,
-        reason=reason,
-        before=dict(before or {}),
-        after=dict(after or {}),
-        request_id=by.request_id,
-        ip=by.ip,
-        user_agent=by.user_agent[:300],
-    )
+    columns: dict[str, Any] = {
+        "tenant_id": tenant_id or None,  # 0 has the keys of backups' canaries: nobody's, so the platform's
+        "actor_kind": by.kind,
+        "actor_id": by.id,
+        "action": action,
+        "target_kind": target.kind,
+        "target_id": target.id,
+        "outcome": outcome,
+        "reason": reason,
+        "before": {name: leaves.without_floats(value) for name, value in (before or {}).items()},
+        "after": {name: leaves.without_floats(value) for name, value in (after or {}).items()},
+        "request_id": by.request_id,
+        "ip": _IP.get_prep_value(by.ip),
+        "user_agent": by.user_agent[:300],
+    }
+    named = (target.id, reason, *columns["before"].values(), *columns["after"].values())
+    columns["salts"] = os.urandom(leaves.SALT_BYTES * leaves.count_of(columns))
+    columns["subjects"] = leaves.subjects_in(named)
+    return _inserted(columns)
+
+
+def _inserted(columns: dict[str, Any]) -> AuditEvent:
+    """The event as it was written. By hand: the ORM takes twice as long for it, and each action waits for its event."""
+    sent = {**columns, "before": json.dumps(columns["before"]), "after": json.dumps(columns["after"])}
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT, sent)
+        pk, occurred_at, version = cursor.fetchone()
+    event = AuditEvent(id=pk, occurred_at=occurred_at, version=version, **columns)
+    event._state.adding, event._state.db = False, connection.alias
+    return event
 
 
 def target_of(row: models.Model) -> Target:

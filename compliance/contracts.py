@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import Literal
 
-ActorKind = Literal["user", "key", "command", "task", "system"]
+ActorKind = Literal["user", "key", "command", "task", "system", "anonymous"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """Who does something: a person in the admin, an API key, a command on a shell, a scheduled task.
+    """Who does something: a person in the admin, an API key, a command on a shell, a scheduled task; or nobody known.
 
     `id` is a primary key or a name, never personal data; `ip` and `user_agent` are known for requests only.
     """
@@ -28,4 +28,21 @@ class Target:
     id: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """An application that calls the control plane's API with its key: `request.auth` there. See `accounts/api/`."""
+
+    tenant_id: int
+    key_id: int
+    environment: str
+    scopes: frozenset[str]
+    actor: Actor
+
+    def may(self, scope: str) -> bool:
+        return scope in self.scopes
+
+
 SYSTEM = Actor(kind="system", id="system")
+
+ANONYMOUS = Actor(kind="anonymous", id="anonymous")
+"""Who proved to be nobody: a wrong password, an unknown key."""

@@ -38,16 +38,17 @@ def change(
     """Validates and saves `row`, with the event `<model>.<verb>` that holds the changed fields; no change, no event.
 
     With `fields` (column names) only those are taken from `row`; the others become what is stored now, so that an older
-    copy cannot undo what somebody else did meanwhile.
+    copy cannot undo what somebody else did meanwhile. The others are not judged anew either: rules change, and a key
+    that breaks a later one must still be revocable.
 
     Raises:
-        ValidationError: a field, or a constraint of the model, does not hold.
+        ValidationError: a changed field, or a constraint of the model, does not hold.
     """
     stored = type(row)._default_manager.select_for_update().get(pk=row.pk)
     if fields is not None:
         _refresh(row, stored, but=fields)
     before, after = audit.difference(audit.fields_of(stored), audit.fields_of(row))
-    row.full_clean()
+    _validate(row, fields)
     row.save(force_update=True)
     if after or _secrets_differ(stored, row):
         audit.record(
@@ -93,6 +94,16 @@ def _refresh(row: models.Model, stored: models.Model, *, but: Collection[str]) -
     for field in row._meta.concrete_fields:
         if field.attname not in but:
             setattr(row, field.attname, getattr(stored, field.attname))
+
+
+def _validate(row: models.Model, fields: Collection[str] | None) -> None:
+    if fields is None:
+        row.full_clean()
+        return
+    kept = {field.name for field in row._meta.concrete_fields if field.attname not in fields}
+    row.full_clean(exclude=kept, validate_unique=False, validate_constraints=False)
+    row.validate_unique()
+    row.validate_constraints()
 
 
 def _secrets_differ(stored: models.Model, row: models.Model) -> bool:

@@ -1,5 +1,6 @@
 """The admin's site: sign-in within limits, and one's own password changed by an action."""
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib.auth.views import PasswordChangeView
@@ -7,9 +8,9 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
-from accounts.actions import users
+from accounts.actions import sign_ins, users
 from compliance.limits import limited
-from compliance.requests import actor_of
+from compliance.requests import actor_of, nobody_at
 
 if TYPE_CHECKING:
     from django.contrib.admin import AdminSite
@@ -29,9 +30,26 @@ class PortcullisSite(AdminSite):
         if admin_class is not None and issubclass(admin_class, (GovernedAdmin, ReadOnlyAdmin)):
             super().register(model_or_iterable, admin_class, **options)
 
-    @limited(group="sign-in", rate="10/m", what="tried to sign in")
+    def __init__(self, name: str = "admin") -> None:
+        from accounts.sign_in_form import SignInForm
+
+        super().__init__(name)
+        self.login_form = SignInForm
+
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        response = self._login(request, extra_context)
+        if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+            sign_ins.refused(by=nobody_at(request))
+        return response
+
+    @limited(group="sign-in", rate="10/m", what="tried to sign in")
+    def _login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         return super().login(request, extra_context)
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        from compliance.admin import verification
+
+        return {**super().each_context(request), "audit_alarm": verification.banner(request)}
 
     def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
         from compliance.admin.autocomplete import NamedAutocompleteView

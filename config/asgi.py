@@ -9,19 +9,22 @@ import signal
 from types import FrameType
 from typing import Any
 
+import django
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-from django.core.asgi import get_asgi_application
-
-_django = get_asgi_application()
+django.setup(set_prefix=False)
 
 import structlog  # noqa: E402 - after Django has configured logging
 from django.conf import settings  # noqa: E402
+from django.core.asgi import get_asgi_application  # noqa: E402
 from django.db import connections  # noqa: E402
 
 from config.env import env, generated_secrets  # noqa: E402
 from config.limits import serve  # noqa: E402
 from gateway import memory  # noqa: E402
+from gateway.guards.defaults import default_guarding  # noqa: E402
+from gateway.guards.engine import engine_of  # noqa: E402
 from gateway.http.asgi import DataPlane  # noqa: E402
 from gateway.http.problems import status_of  # noqa: E402
 from gateway.plane import Plane  # noqa: E402
@@ -30,11 +33,14 @@ from gateway.tokens import tokenizer  # noqa: E402
 
 log = structlog.get_logger("config.asgi")
 
+_PLANE: str = settings.PLANE
 _PROBES = ("/livez", "/readyz")
 _NOT_LIBPQ = {"client_encoding", "context", "cursor_factory", "pool", "prepare_threshold"}
 """What Django's own backend adds to the parameters of a connection."""
 
 _data_plane = DataPlane()
+_django = get_asgi_application() if _PLANE != "data" else None
+"""Django with its middleware and its static files, which the data plane does without."""
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
@@ -46,12 +52,13 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
 
 
 def _is_data(path: str) -> bool:
-    if path in _PROBES or settings.PLANE == "data":
+    if _PLANE == "data" or path in _PROBES:
         return True
-    return settings.PLANE == "all" and (path.startswith("/v1/") or path == "/metrics")
+    return _PLANE == "all" and (path.startswith("/v1/") or path == "/metrics")
 
 
 async def _control_plane(scope: Any, receive: Any, send: Any) -> None:
+    assert _django is not None
     limits = {"most_bytes": settings.BODY_LIMIT_BYTES, "within_s": settings.BODY_TIMEOUT_S}
     await serve(_django, scope, receive, send, **limits)
 
@@ -72,6 +79,7 @@ async def open_plane() -> Plane:
     main, ledger = await asyncio.to_thread(lambda: (libpq_params("default"), libpq_params("ledger")))
     main["application_name"], ledger["application_name"] = "portcullis gateway policy", "portcullis gateway ledger"
     await asyncio.to_thread(tokenizer, ESTIMATED_WITH)  # or the first request would wait for it
+    await asyncio.to_thread(engine_of(default_guarding()).prepare)  # the same
     plane = Plane.make(main=main, ledger=ledger, listen=settings.POLICY_NOTIFICATIONS, status_of=status_of)
     plane.start()
     _data_plane.plane = plane

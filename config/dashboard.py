@@ -14,8 +14,10 @@ from billing import overview as usage
 from billing.admin import health
 from billing.admin.usage import duration
 from billing.overview import Group, Latency, Totals
+from compliance.admin import overview as privacy
 from compliance.admin.links import list_url
 from compliance.admin.names import Names
+from config import dashboard_guards
 from gateway.models import Model
 
 DAYS = 14
@@ -62,6 +64,8 @@ def overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "budgets": selectors.budgets_near_limit(most=8),
         "recent": _recent(usage.recent_refusals(start, now, most=8)),
         "steps": _first_steps() if not any(day.requests for day in history.days.values()) else (),
+        "privacy": privacy.read(request),
+        "guarded": dashboard_guards.read(request, start.date()),
         "ledger_warning": health.strip(health.read()),
         "days": DAYS,
         "span": f"{start:%-d %B} to today, days in UTC",

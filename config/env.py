@@ -9,7 +9,7 @@ import json
 import os
 import secrets
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import environ
@@ -50,19 +50,28 @@ def choice(name: str, *, default: str, among: tuple[str, ...]) -> str:
     return value
 
 
-def secret(name: str, *, generate: Callable[[], str]) -> str:
-    """The secret in variable `name`, or the generated one of this installation."""
-    if value := env.str(name, default=""):
-        return str(value)
-    return _kept_secrets(name, generate)
+def choices(name: str, *, default: tuple[str, ...], among: tuple[str, ...]) -> tuple[str, ...]:
+    """The words in variable `name`, with commas between them; refuses one that is not in `among`."""
+    values = tuple(word.strip() for word in env.list(name, default=list(default)) if word.strip())
+    if strange := [word for word in values if word not in among]:
+        raise ImproperlyConfigured(f"{name} names {strange[0]!r}; it may name {', '.join(among)}.")
+    return values
 
 
-def versioned_keys(name: str) -> dict[int, bytes]:
+def secret(name: str, *, generate: Callable[[], str] | None) -> str:
+    """The secret in variable `name`, in the file that `<name>_FILE` names, or the generated one of here.
+
+    Without `generate` none is made, and the secret may be missing: an empty text.
+    """
+    return _given(name) or _kept_secrets(name, generate)
+
+
+def versioned_keys(name: str, *, needed: bool = True) -> dict[int, bytes]:
     """Keys by version out of `name`, written `1:<base64 of 32 bytes>,2:<…>`; the highest version is current."""
-    text = secret(name, generate=lambda: "1:" + base64.b64encode(secrets.token_bytes(32)).decode())
+    generate = (lambda: "1:" + base64.b64encode(secrets.token_bytes(32)).decode()) if needed else None
     try:
-        pairs = (part.split(":", 1) for part in text.split(","))
-        keys = {int(version): base64.b64decode(key, validate=True) for version, key in pairs}
+        texts = versioned(name, secret(name, generate=generate))
+        keys = {version: base64.b64decode(key, validate=True) for version, key in texts.items()}
     except ValueError as error:
         raise ImproperlyConfigured(f"{name} must read 1:<base64 of 32 bytes>[,2:<…>].") from error
     if any(len(key) != 32 for key in keys.values()):
@@ -70,14 +79,61 @@ def versioned_keys(name: str) -> dict[int, bytes]:
     return keys
 
 
+def kms_keys(name: str, *, besides: Collection[int]) -> dict[int, str]:
+    """Names of KMS keys by version, written `2:<key arn>,3:<…>`; `besides` are versions that are taken."""
+    try:
+        keys = versioned(name, str(env.str(name, default="")))
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} must read 1:<key arn>[,2:<…>].") from error
+    if not keys or not all(keys.values()):
+        raise ImproperlyConfigured(f"ROOT_KEY_PROVIDER=kms needs {name}, written 1:<key arn>[,2:<…>].")
+    if taken := keys.keys() & set(besides):
+        raise ImproperlyConfigured(f"{name}: version {min(taken)} is one of ROOT_KEYS already. Take a higher one.")
+    return keys
+
+
+def versioned(name: str, text: str) -> dict[int, str]:
+    """Values by version, written `1:<…>,2:<…>`; refuses versions that no sealed value has room for.
+
+    Raises:
+        ValueError: it is written otherwise.
+    """
+    pairs = [part.strip().split(":", 1) for part in text.split(",")] if text else []
+    values = {int(version): value for version, value in pairs}
+    if len(values) < len(pairs) or not all(0 <= version < 2**16 for version in values):
+        raise ImproperlyConfigured(f"{name}: each version must be a number of its own, from 0 to 65535.")
+    return values
+
+
 def generated_secrets() -> set[str]:
     """Names of the secrets that were generated because nobody set them."""
     path = VAR_DIR / "secrets.json"
     kept = set(json.loads(path.read_text())) if path.exists() else set()
-    return {name for name in kept if not env.str(name, default="")}
+    return {name for name in kept if not _given(name)}
 
 
-def _kept_secrets(name: str, generate: Callable[[], str]) -> str:
+def _given(name: str) -> str:
+    """What a variable, or the file that another one names, says; empty where neither is set."""
+    value, path = str(env.str(name, default="")), str(env.str(f"{name}_FILE", default=""))
+    if value and path:
+        raise ImproperlyConfigured(f"Set {name} or {name}_FILE, not both.")
+    return _text_of(Path(path), named_by=f"{name}_FILE") if path else value
+
+
+def _text_of(path: Path, *, named_by: str) -> str:
+    """What a file of secrets holds. Refuses one that every user of the machine may read."""
+    try:
+        if path.stat().st_mode & 0o007:
+            raise ImproperlyConfigured(f"{path} ({named_by}) is open to every user here. Run chmod o-rwx {path}")
+        text = path.read_text().strip()
+    except OSError as error:
+        raise ImproperlyConfigured(f"{path} ({named_by}) cannot be read: {error.strerror}.") from error
+    if not text:
+        raise ImproperlyConfigured(f"{path} ({named_by}) is empty.")
+    return text
+
+
+def _kept_secrets(name: str, generate: Callable[[], str] | None) -> str:
     """Reads `name` from the file, adding it first when it is missing; safe between processes."""
     import fcntl
 
@@ -87,6 +143,8 @@ def _kept_secrets(name: str, generate: Callable[[], str]) -> str:
         fcntl.flock(file, fcntl.LOCK_EX)
         kept: dict[str, str] = json.loads(file.read() or "{}")
         if name not in kept:
+            if generate is None:
+                return ""
             kept[name] = generate()
             file.seek(0)
             file.write(json.dumps(kept, indent=2))

@@ -5,6 +5,7 @@ import sys
 from django.conf import settings
 
 from config.env import VAR_DIR
+from config.queues import LONG, SHORT
 from config.supervisor import Program
 
 STREAMS_MAY_TAKE_S = 60
@@ -19,6 +20,12 @@ TASKS_AT_ONCE = 4
 """While alerts wait for an endpoint that hangs, which one run at a time does, the others must go on in time."""
 
 
+LONG_TASKS_AT_ONCE = 2
+"""Two, so that an export need not wait for the end of a backup."""
+
+_ALONE = ("--without-gossip", "--without-mingle", "--without-heartbeat")
+
+
 def sandbox(port: int) -> Program:
     """The upstream that needs no weights."""
     return _python("sandbox", "-m", "gateway.sandbox", "--port", str(port))
@@ -26,11 +33,13 @@ def sandbox(port: int) -> Program:
 
 def worker() -> Program:
     """Celery with its clock inside, in one process: its tasks wait for databases and networks, and hardly compute."""
-    alone = ("--without-gossip", "--without-mingle", "--without-heartbeat")
-    pool = ("--pool", "threads", "--concurrency", str(TASKS_AT_ONCE))
-    options = ("--beat", *pool, "--loglevel", "WARNING", *alone)
     schedule = str(VAR_DIR / "celery" / "schedule")
-    return _python("worker", "-m", "celery", "--quiet", "-A", "config.celery", "worker", *options, "-s", schedule)
+    return _worker("worker", queue=SHORT, at_once=TASKS_AT_ONCE, options=("--beat", "-s", schedule))
+
+
+def long_worker() -> Program:
+    """Another one for what takes minutes, so that nothing that comes each second waits for that."""
+    return _worker("long-worker", queue=LONG, at_once=LONG_TASKS_AT_ONCE)
 
 
 def server() -> Program:
@@ -42,6 +51,13 @@ def server() -> Program:
     patience = ("--workers-kill-timeout", str(STREAMS_MAY_TAKE_S))
     arguments = (*address, *options, *workers, *crowd, *patience, "config.asgi:application")
     return _python("server", "-m", "granian", *arguments, grace_s=STREAMS_MAY_TAKE_S + 10)
+
+
+def _worker(name: str, *, queue: str, at_once: int, options: tuple[str, ...] = ()) -> Program:
+    pool = ("--pool", "threads", "--concurrency", str(at_once))
+    which = ("-n", f"{name}@%h", "-Q", queue)
+    how = (*which, *pool, "--loglevel", "WARNING", *_ALONE, *options)
+    return _python(name, "-m", "celery", "--quiet", "-A", "config.celery", "worker", *how)
 
 
 def _python(name: str, *arguments: str, grace_s: float = 10) -> Program:

@@ -1,19 +1,28 @@
-"""Sends the ledger app's tables to the ledger database, and everything else to the main one."""
+"""Sends the tables of the apps that have a database of their own to it, and everything else to the main one."""
 
 from typing import Any
 
+from django.db import DEFAULT_DB_ALIAS
+
 LEDGER = "ledger"
-"""Both the label of the app and the alias of its database."""
+KEYS = "keys"
+APART = (LEDGER, KEYS)
+"""Each is both the label of an app and the alias of its database."""
 
 
-class LedgerRouter:
-    def db_for_read(self, model: Any, **hints: Any) -> str | None:
-        return LEDGER if model._meta.app_label == LEDGER else None
+def alias_of(app_label: str) -> str:
+    """The database of an app's tables."""
+    return app_label if app_label in APART else DEFAULT_DB_ALIAS
+
+
+class AppRouter:
+    def db_for_read(self, model: Any, **hints: Any) -> str:
+        return alias_of(model._meta.app_label)
 
     db_for_write = db_for_read
 
     def allow_relation(self, first: Any, second: Any, **hints: Any) -> bool:
-        return bool((first._meta.app_label == LEDGER) == (second._meta.app_label == LEDGER))
+        return alias_of(first._meta.app_label) == alias_of(second._meta.app_label)
 
     def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool:
-        return (db == LEDGER) == (app_label == LEDGER)
+        return db == alias_of(app_label)

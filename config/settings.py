@@ -1,14 +1,17 @@
 """Every setting, read once from the environment. `docs/operations.md` lists what may be set."""
 
 import secrets
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import django_stubs_ext
 import environ
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
+from django.core.exceptions import ImproperlyConfigured
 
-from config.env import BASE_DIR, VAR_DIR, choice, env, integer, program, secret, versioned_keys
+from config import embedded
+from config.env import BASE_DIR, VAR_DIR, choice, choices, env, integer, kms_keys, program, secret, versioned_keys
 
 django_stubs_ext.monkeypatch()
 
@@ -17,7 +20,23 @@ django_stubs_ext.monkeypatch()
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = secret("SECRET_KEY", generate=lambda: secrets.token_urlsafe(50))
 KEY_PEPPERS = versioned_keys("KEY_PEPPERS")  # HMAC keys that API key secrets are stored under
-ROOT_KEYS = versioned_keys("ROOT_KEYS")  # encrypt what must be readable again: provider credentials
+KEY_PEPPER_CURRENT = integer("KEY_PEPPER_CURRENT", default=0)
+"""The version that secrets are hashed under; 0: the newest. Set it while not every process has the newest yet."""
+if KEY_PEPPER_CURRENT and KEY_PEPPER_CURRENT not in KEY_PEPPERS:
+    raise ImproperlyConfigured(f"KEY_PEPPER_CURRENT is {KEY_PEPPER_CURRENT}, which KEY_PEPPERS does not have.")
+ROOT_KEY_PROVIDER = choice("ROOT_KEY_PROVIDER", default="environment", among=("environment", "kms"))
+ROOT_KEYS = versioned_keys("ROOT_KEYS", needed=ROOT_KEY_PROVIDER == "environment")
+"""Encrypt tenants' keys, and secrets that must be readable again. With `kms` only what is left from before."""
+KMS_KEYS = kms_keys("KMS_KEYS", besides=ROOT_KEYS) if ROOT_KEY_PROVIDER == "kms" else {}
+BACKUP_KEYS = versioned_keys("BACKUP_KEYS")
+KEYS_BACKUP_KEYS = versioned_keys("KEYS_BACKUP_KEYS")
+"""Encrypt backups of the data, and those of the keys. Whoever is to restore needs them: keep them elsewhere too."""
+TENANT_KEY_DAYS = integer("TENANT_KEY_DAYS", default=365, most=36_500)  # then it is rotated; 0: never
+SIGNING_KEY_DAYS = integer("SIGNING_KEY_DAYS", default=365, most=36_500)  # then the next one signs; 0: never
+KEY_ROTATION_DAYS = integer("KEY_ROTATION_DAYS", default=90, most=3650)
+"""After how many days the secret of an API key is replaced, where its tenant does not say; 0: never."""
+KEY_OVERLAP_DAYS = integer("KEY_OVERLAP_DAYS", default=7, least=1, most=90)
+"""How long an old secret works beside the new one, where its tenant does not say."""
 PLANE = choice("PLANE", default="all", among=("all", "data", "control"))
 BIND_HOST = env.str("BIND_HOST", default="127.0.0.1")
 PORT = integer("PORT", default=8000, least=1, most=65535)
@@ -34,6 +53,15 @@ BODY_TIMEOUT_S = integer("BODY_TIMEOUT_S", default=30, least=1)
 MAX_IN_FLIGHT = integer("MAX_IN_FLIGHT", default=2000, least=1)
 FAILED_KEYS_PER_MINUTE = integer("FAILED_KEYS_PER_MINUTE", default=60, most=60_000)
 """Wrong API keys per client network and process; 0: as many as they like."""
+NEW_SUBJECTS_PER_MINUTE = integer("NEW_SUBJECTS_PER_MINUTE", default=6000, least=1)
+"""End users never seen before, per tenant and process: what a tenant may add to the table of people at most."""
+API_WRITES_PER_MINUTE = integer("API_WRITES_PER_MINUTE", default=600, least=1)
+"""What one key may record at the control plane's API; withdrawals are not counted."""
+MAX_CONTENT_BYTES = integer("MAX_CONTENT_BYTES", default=4 * 2**20, least=1024)
+"""The most of one request and its answer that is stored; of larger ones nothing is."""
+CONTENT_QUEUE_BYTES = integer("CONTENT_QUEUE_BYTES", default=64 * 2**20, least=2**20)
+CONTENT_QUEUE_MOST = integer("CONTENT_QUEUE_MOST", default=10_000, least=1)
+"""How much content waits in a process to be stored; what comes beyond is dropped."""
 WATCHDOG_END_AFTER_S = integer("WATCHDOG_END_AFTER_S", default=0)
 """After how long a transaction that pins the ledger is ended; 0: never."""
 WATCHDOG_SPARES = env.list("WATCHDOG_SPARES", default=["pg_dump", "pg_dumpall", "pg_basebackup"])
@@ -43,6 +71,24 @@ METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 POLICY_NOTIFICATIONS = env.bool("POLICY_NOTIFICATIONS", default=True)
 """False where LISTEN cannot work (a pooler in transaction mode): changes then take effect by polling, within 1 s."""
 
+# --- leaked keys ----------------------------------------------------------------------------------------------------
+
+LEAKED_KEYS = choice("LEAKED_KEYS", default="revoke", among=("revoke", "rotate"))
+"""What becomes of a key whose secret was seen where it does not belong; the secret is dead at once either way."""
+
+# --- providers' credentials ----------------------------------------------------------------------------------------
+
+CREDENTIAL_POLL_S = integer("CREDENTIAL_POLL_S", default=60, least=5)
+"""How often providers' secrets are looked up where they are kept, and those that wait are tested again."""
+CREDENTIAL_KEEP_DAYS = integer("CREDENTIAL_KEEP_DAYS", default=7)
+"""How long one that was replaced can be used again; then it is destroyed."""
+CREDENTIAL_FILES_DIR = env.str("CREDENTIAL_FILES_DIR", default=str(VAR_DIR / "credentials"))
+CREDENTIAL_AWS_PREFIX = env.str("CREDENTIAL_AWS_PREFIX", default="portcullis/")
+CREDENTIAL_VAULT_URL = env.str("CREDENTIAL_VAULT_URL", default="").rstrip("/")
+CREDENTIAL_VAULT_MOUNT = env.str("CREDENTIAL_VAULT_MOUNT", default="secret")
+CREDENTIAL_VAULT_PREFIX = env.str("CREDENTIAL_VAULT_PREFIX", default="portcullis/")
+"""What may be read as a provider's secret: whoever may change providers could have anything else sent to one."""
+
 # --- apps -------------------------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
@@ -51,6 +97,7 @@ INSTALLED_APPS = [
     "billing.ledger",
     "accounts",
     "compliance",
+    "compliance.keyring",
     "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
     "config.apps.PortcullisAdminConfig",
@@ -118,9 +165,12 @@ def _with_name(url: str, suffix: str) -> str:
 def _databases() -> dict[str, dict[str, Any]]:
     if url := env.str("DATABASE_URL", default=""):
         ledger_url = env.str("LEDGER_DATABASE_URL", default=_with_name(url, "_ledger"))
-        databases = {"default": environ.Env.db_url_config(url), "ledger": environ.Env.db_url_config(ledger_url)}
+        keys_url = env.str("KEYS_DATABASE_URL", default=_with_name(url, "_keys"))
+        urls = {"default": url, "ledger": ledger_url, "keys": keys_url}
+        databases = {alias: environ.Env.db_url_config(each) for alias, each in urls.items()}
     else:
-        databases = {"default": _embedded("portcullis"), "ledger": _embedded("portcullis_ledger")}
+        names = {"default": "portcullis", "ledger": "portcullis_ledger", "keys": "portcullis_keys"}
+        databases = {alias: _embedded(name) for alias, name in names.items()}
     for database in databases.values():
         database["ENGINE"] = "config.postgres"
         # Tells whose a connection is, in pg_stat_activity and to billing/actions/watchdog.py.
@@ -128,13 +178,14 @@ def _databases() -> dict[str, dict[str, Any]]:
         database["OPTIONS"] = {**named, **database.get("OPTIONS", {}), "pool": POOL}
         database["CONN_MAX_AGE"] = 0
         database["CONN_HEALTH_CHECKS"] = True  # or the pool would hand out what a restart of the server has cut
-    # Pages show what budgets have used, and must not wait long for a ledger that is down.
-    databases["ledger"]["OPTIONS"]["pool"] = {**POOL, "timeout": 2}
+    # Pages show what budgets have used, and must not wait long for a ledger, or for keys, that are down.
+    for alias in ("ledger", "keys"):
+        databases[alias]["OPTIONS"]["pool"] = {**POOL, "timeout": 2}
     return databases
 
 
 DATABASES = _databases()
-DATABASE_ROUTERS = ["config.routers.LedgerRouter"]
+DATABASE_ROUTERS = ["config.routers.AppRouter"]
 
 CACHES = {
     "default": env.cache_url("CACHE_URL")
@@ -169,6 +220,7 @@ SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS_ONLY
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS_ONLY else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 SESSION_COOKIE_AGE = 12 * 3600
+SESSION_ENGINE = "config.sessions"
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -221,7 +273,7 @@ UNFOLD: dict[str, Any] = {
 
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.api.authentication.KeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
 }
@@ -244,6 +296,43 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
 
 USAGE_MONTHS_KEPT = integer("USAGE_MONTHS_KEPT", default=25, most=1200)  # before this month; 0: for ever
 
+# --- erasures ---------------------------------------------------------------------------------------------------
+
+ERASURE_LEDGER = env.list("ERASURE_LEDGER", default=[str(VAR_DIR / "erasures" / "ledger.jsonl")])
+"""Files that each hold the whole ledger of erasures. At least one belongs where no restore of a database reaches."""
+
+# --- backups ----------------------------------------------------------------------------------------------------
+
+BACKUP_DAYS = integer("BACKUP_DAYS", default=7, least=1, most=36_500)
+BACKUP_WEEKS = integer("BACKUP_WEEKS", default=4, most=5_200)
+KEYS_BACKUP_DAYS = integer("KEYS_BACKUP_DAYS", default=7, least=1, most=36_500)
+"""For how long backups of the data, and of the keys, are kept; certificates of erasure say so."""
+BACKUP_PLACE = env.str("BACKUP_PLACE", default=str(VAR_DIR / "backups" / "data"))
+KEYS_BACKUP_PLACE = env.str("KEYS_BACKUP_PLACE", default=str(VAR_DIR / "backups" / "keys"))
+"""Folders, or `s3://bucket/prefix`. The two do not belong on the same medium."""
+PG_BIN = env.str("PG_BIN", default=embedded.programs_dir())
+"""The folder of pg_dump and pg_restore; by default those of the embedded server."""
+DRILL_DATABASE_URL = env.str("DRILL_DATABASE_URL", default="")
+"""A server for the scratch databases of restore drills; without one, the servers of the databases themselves."""
+
+# --- audit log --------------------------------------------------------------------------------------------------
+
+AUDIT_SINKS = choices("AUDIT_SINKS", default=("files",), among=("files", "s3"))
+"""Where checkpoints go besides the database."""
+AUDIT_FILES_DIR = Path(env.str("AUDIT_FILES_DIR", default=str(VAR_DIR / "checkpoints")))
+AUDIT_S3_BUCKET = env.str("AUDIT_S3_BUCKET", default="")
+AUDIT_S3_PREFIX = env.str("AUDIT_S3_PREFIX", default="checkpoints")
+AUDIT_S3_ENDPOINT = env.str("AUDIT_S3_ENDPOINT", default="")
+AUDIT_S3_DAYS = integer("AUDIT_S3_DAYS", default=2557, least=1, most=36_500)
+"""For how long each checkpoint is locked there: seven years."""
+if "s3" in AUDIT_SINKS and not AUDIT_S3_BUCKET:
+    raise ImproperlyConfigured("AUDIT_SINKS names s3, which needs AUDIT_S3_BUCKET: a bucket made with object lock.")
+
+# --- what subject requests leave behind --------------------------------------------------------------------------
+
+EXPORTS_DIR = VAR_DIR / "exports"
+"""Where exports lie, each encrypted under the key of the person whom it is about."""
+
 # --- what is sent to people and programs ------------------------------------------------------------------------
 
 EMAIL = env.email_url("EMAIL_URL", default="consolemail://")
@@ -255,6 +344,8 @@ EMAIL_TIMEOUT = 15
 DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default="portcullis@localhost")
 PUBLIC_URL = env.str("PUBLIC_URL", default="").rstrip("/")
 """Where people reach the admin, for the links in mails; without it mails have none."""
+SIEM_INSIDE = env.bool("SIEM_INSIDE", default=False)
+"""Whether the audit log may be delivered without TLS, and to addresses that are not public: a SIEM next door."""
 WEBHOOKS_INSIDE = env.bool("WEBHOOKS_INSIDE", default=False)
 """Whether webhooks may go to http and to addresses that are not public: for tests, and for receivers next door."""
 

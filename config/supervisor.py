@@ -154,7 +154,7 @@ def end_of(log: Path, *, lines: int = 20) -> str:
 def database_environment(socket_dir: str) -> dict[str, str]:
     """How programs find an embedded server that they do not own."""
     host = quote(socket_dir, safe="")
-    names = zip(("DATABASE_URL", "LEDGER_DATABASE_URL"), embedded.DATABASES, strict=True)
+    names = zip(("DATABASE_URL", "LEDGER_DATABASE_URL", "KEYS_DATABASE_URL"), embedded.DATABASES, strict=True)
     return {variable: f"postgresql://postgres@/{name}?host={host}" for variable, name in names}
 
 

@@ -3,10 +3,14 @@
 Refusal
 ├── InvalidKey                missing, malformed, unknown, suspended, revoked or expired: one answer for all
 ├── NotAllowed                the key's scope or network
+│   ├── ConsentRequired       the person's, to have their requests processed
+│   └── EndUserBlocked        by the tenant's reviewers
 ├── NotFound                  no such path, or no such method on it
 │   └── WrongMethod
 ├── ModelNotFound             unknown, without a price, or not for this key
 ├── InvalidRequest            the body; names the field
+├── ContentRefused            a guard: by what stands in the prompt, or in the answer
+│   └── ContentUnchecked      the guard could not look, and nothing may pass it unseen
 ├── TooLarge                  the body or the prompt
 ├── TooSlow                   the body did not arrive in time
 ├── RateLimited               requests, tokens or concurrency
@@ -38,6 +42,17 @@ class NotAllowed(Refusal):
     code = "permission_denied"
 
 
+class ConsentRequired(NotAllowed):
+    code = "consent_required"
+
+
+class EndUserBlocked(NotAllowed):
+    code = "end_user_blocked"
+
+    def __init__(self) -> None:
+        super().__init__("Requests of this end user are refused. Your administrator has blocked them.")
+
+
 class NotFound(Refusal):
     code = "unknown_url"
 
@@ -63,6 +78,27 @@ class InvalidRequest(Refusal):
     def __init__(self, message: str, *, param: str | None = None) -> None:
         super().__init__(message)
         self.param = param
+
+
+class ContentRefused(Refusal):
+    """`guard`, `direction`: whose finding it was, and of what. What was found is told to nobody."""
+
+    code = "content_policy_violation"
+    says = "The {direction} was refused by the guard '{guard}' of your organisation's policy."
+
+    def __init__(self, guard: str, direction: str) -> None:
+        super().__init__(self.says.format(direction=direction, guard=guard))
+        self.guard = guard
+        self.direction = direction
+
+
+class ContentUnchecked(ContentRefused):
+    """The guard failed. The code is the same, so that who handles refused content handles this; the type is another."""
+
+    says = (
+        "The {direction} could not be checked, as the guard '{guard}' failed, and your organisation's policy lets "
+        "nothing pass unchecked. That says nothing about what is in it. Tell your administrator."
+    )
 
 
 class TooLarge(Refusal):

@@ -8,6 +8,12 @@ from msgspec import Struct, field
 
 from billing.contracts import MeterKind, MeterSet
 from billing.money import Tokens
+from gateway.content import Passed
+from gateway.guards.budget import Budget
+from gateway.guards.placeholders import Placeholders
+from gateway.guards.replacing import Replacer
+from gateway.guards.streams import Stream
+from gateway.guards.verdicts import Outcome
 from gateway.ledger import Standing
 from gateway.principal import Principal
 from gateway.produced import Produced
@@ -18,6 +24,14 @@ from gateway.wire.prompt import Prompt
 
 NO_METERS = MeterSet(())
 NO_TOKENS = Tokens()
+
+
+class Call(Struct, frozen=True):
+    """What an earlier call of an exchange took, and in which service tier."""
+
+    tokens: Tokens
+    service_tier: str = ""
+    estimated: bool = False
 
 
 class Exchange(Struct, kw_only=True):
@@ -31,14 +45,30 @@ class Exchange(Struct, kw_only=True):
     request_id: str
     principal: Principal
     body: bytes
+    gpc: bool = False
+    is_chat: bool = True  # or a moderation, for which nothing is written
     started: float = field(default_factory=time.perf_counter)
 
     # validate
     payload: Mapping[str, Any] = field(default_factory=dict)
     chat: ChatRequest | None = None
     prompt: Prompt | None = None
-    end_user: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
+
+    # identify: a surrogate
+    end_user: str = ""
+
+    # guard: of the prompt; inspect and relay: of the answer. Where the prompt was redacted, `guard` writes `payload`,
+    # `prompt` and `tags` anew. `guard_s`: how long they took
+    guard_outcomes: list[Outcome] = field(default_factory=list)
+    guard_s: float = 0.0
+    guard_streams: list[Stream] = field(default_factory=list)
+    guard_budget: Budget | None = None  # of the answer
+    replace: Replacer | None = None
+    placeholders: Placeholders | None = None
+    redacted: bool = False
+    system: tuple[str, ...] = ()
+    canaries: tuple[str, ...] = ()
 
     # route; admit, where a budget has it answered by a cheaper model
     model: ModelRoutes | None = None
@@ -51,6 +81,7 @@ class Exchange(Struct, kw_only=True):
     output_limit: int = 0
     output_tokens: int = 0
     output_most: int = 0
+    calls_held: int = 1
     hold_nano: int = 0
     lease_s: int = 0
     standing: Standing | None = None
@@ -71,6 +102,22 @@ class Exchange(Struct, kw_only=True):
     service_tier: str = ""
     finished: bool = False
 
+    # conform: where the model was asked a second time
+    earlier: Call | None = None
+    again_at: float | None = None
+
+    # conform: of a stream, whether all of it is in `first_events` before any of it goes out; or `events`, which relay
+    # fills, where it is looked at when it has ended
+    kept_back: bool = False
+    events: list[bytes] | None = None
+
+    # inspect: a whole answer as guards let it pass; restore: what of it the client gets
+    outgoing: bytes = b""
+    given: bytes = b""
+
+    # pipeline, of a streamed one that may be stored
+    passed: Passed | None = None
+
     # settle
     tokens: Tokens = NO_TOKENS
     cost_nano: int = 0
@@ -82,6 +129,11 @@ class Exchange(Struct, kw_only=True):
     status: int = 200
     may_be_billed: bool = False
     overhead_s: float = 0.0
+
+    @property
+    def counted(self) -> Tokens:
+        """What a call took that did not say so itself: as counted here."""
+        return Tokens(input=self.input_estimate, output=self.produced.tokens())
 
     @property
     def request(self) -> ChatRequest:

@@ -4,7 +4,7 @@ For at most a second, and only as long as the same policy holds: a changed limit
 """
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from billing.contracts import MeterKind, MeterSpec
 from gateway.errors import RateLimited
@@ -15,11 +15,21 @@ REMEMBERED_S = 1.0
 MOST_KEYS = 10_000
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A refusal on the wire (`http/hammered.py`), but for its wait, which stands between the two parts of the body."""
+
+    status: int
+    head: list[tuple[bytes, bytes]]
+    before: bytes
+    after: bytes
+
+
 @dataclass(slots=True)
 class Spent:
     """A request rate of a key that is used up. Times are those of `time.monotonic`.
 
-    `head`: the headers that all of its refusals share, once there has been one (`http/hammered.py`).
+    `form`: what all of its refusals share, once there has been one.
     """
 
     principal: Principal
@@ -27,11 +37,11 @@ class Spent:
     standing: Standing
     free_at: float
     forget_at: float
-    head: list[tuple[bytes, bytes]] = field(default_factory=list)
+    form: Form | None = None
 
-    def refusal(self) -> RateLimited:
-        """What its next request gets."""
-        return over_rate(self.meter, wait_ms=int((self.free_at - time.monotonic()) * 1000) + 1)
+    def wait_ms(self) -> int:
+        """After how long there is room again."""
+        return int((self.free_at - time.monotonic()) * 1000) + 1
 
 
 class Hammering:
@@ -66,5 +76,10 @@ class Hammering:
 def over_rate(meter: MeterSpec, *, wait_ms: int) -> RateLimited:
     """The refusal of a rate that has room again in `wait_ms`."""
     return RateLimited(
-        f"Rate limit reached: {meter.limit} {meter.label}. Retry in {wait_ms / 1000:.3f} s.", wait_ms=wait_ms
+        f"Rate limit reached: {meter.limit} {meter.label}. Retry in {seconds(wait_ms)} s.", wait_ms=wait_ms
     )
+
+
+def seconds(wait_ms: int) -> str:
+    """A wait as a refusal tells it."""
+    return f"{wait_ms / 1000:.3f}"

@@ -12,6 +12,7 @@ from pathlib import Path
 YOUNG, MIDDLE, OLD = 20_000, 20, 20
 
 _DONT_NEED = 4  # MADV_DONTNEED
+_READ_ONLY = ("r--p", "r-xp")
 _MAPPING = re.compile(r"^([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ \S+ *(.*)$")
 
 
@@ -20,14 +21,22 @@ def settle_in() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG, MIDDLE, OLD)
+    give_back()
+    forget_pages()  # half of what is mapped of libraries makes modules and compiles expressions, and is not run again
+
+
+def give_back() -> None:
+    """Returns freed memory to the system, which glibc keeps: after work that takes much more than is kept of it."""
     with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)  # glibc keeps what the start-up has freed
+        ctypes.CDLL(None).malloc_trim(0)
 
 
-def forget_pages(library: str) -> None:
-    """Gives back the pages of a loaded library, named by a part of its file's name, that hold nothing but the file.
+def forget_pages(library: str = "") -> None:
+    """Gives back the pages of loaded libraries, all or those that are named by a part of the file's name, that hold
+    nothing but the file.
 
-    They are read from the file again if they are needed after all. Does nothing where the system cannot.
+    Those that are needed after all are mapped again, from the system's cache of files: a thousandth of a second for all
+    that requests need. Does nothing where the system cannot.
     """
     with contextlib.suppress(OSError, AttributeError):
         advise = ctypes.CDLL(None).madvise
@@ -43,5 +52,5 @@ def _unchanged_maps(library: str) -> Iterator[tuple[int, int]]:
         if mapping is None or not line.startswith("Anonymous:"):
             continue
         start, end, mode, name = mapping.groups()
-        if mode == "r--p" and library in name.rpartition("/")[2] and line.split()[1] == "0":
+        if mode in _READ_ONLY and ".so" in name and library in name.rpartition("/")[2] and line.split()[1] == "0":
             yield int(start, 16), int(end, 16)

@@ -10,9 +10,12 @@ from collections.abc import Iterator
 from itertools import accumulate
 
 from gateway.exchange import Exchange
+from gateway.guards.verdicts import Outcome
 
 LATENCY_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 OVERHEAD_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
+
+GUARDING_S = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
 
 
 class Histogram:
@@ -38,7 +41,7 @@ class Histogram:
 class Metrics:
     """The counts of one process, since it began."""
 
-    __slots__ = ("faults", "latency", "overhead", "requests", "streams")
+    __slots__ = ("faults", "guard_failures", "guard_findings", "guarding", "latency", "overhead", "requests", "streams")
 
     def __init__(self) -> None:
         self.requests: dict[tuple[str, str], int] = {}  # by outcome and code
@@ -46,10 +49,17 @@ class Metrics:
         self.streams = 0
         self.latency = Histogram(LATENCY_S)
         self.overhead = Histogram(OVERHEAD_S)
+        self.guarding = Histogram(GUARDING_S)
+        self.guard_findings: dict[tuple[str, str, str], int] = {}  # by guard, action and direction
+        self.guard_failures: dict[tuple[str, str, str], int] = {}  # by guard, error and action
 
     def ended(self, exchange: Exchange) -> None:
         """Counts an exchange that went through the pipeline."""
         self._count(exchange.outcome, exchange.code)
+        if exchange.guard_s:
+            self.guarding.observe(exchange.guard_s)
+        for each in exchange.guard_outcomes:
+            self._count_outcome(each)
         if exchange.outcome == "completed":
             self.latency.observe(time.perf_counter() - exchange.started)
             self.overhead.observe(exchange.overhead_s)
@@ -57,6 +67,15 @@ class Metrics:
     def refused(self, code: str) -> None:
         """Counts a request that was refused before the pipeline."""
         self._count("refused", code)
+
+    def _count_outcome(self, outcome: Outcome) -> None:
+        action = outcome.action.name.lower()
+        if outcome.error:
+            failure = (outcome.guard, outcome.error, action)
+            self.guard_failures[failure] = self.guard_failures.get(failure, 0) + 1
+        else:
+            finding = (outcome.guard, action, outcome.direction.value)
+            self.guard_findings[finding] = self.guard_findings.get(finding, 0) + outcome.count
 
     def _count(self, outcome: str, code: str) -> None:
         kind = (outcome, code)

@@ -5,58 +5,111 @@ Streams leave here in two steps: `run` until their first piece is in hand, and `
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
 import structlog
 
-from gateway.errors import BudgetExceeded, Refusal, Unavailable, UpstreamFailed
+from gateway import guarded, reversible, unchecked
+from gateway.errors import BudgetExceeded, ContentRefused, Refusal, Unavailable, UpstreamFailed
 from gateway.exchange import Exchange
 from gateway.plane import Plane
-from gateway.stages import admit, call, relay, route, settle, validate
+from gateway.stages import (
+    admit,
+    call,
+    classify,
+    conform,
+    guard,
+    identify,
+    inspect,
+    moderate,
+    record,
+    relay,
+    restore,
+    route,
+    screen,
+    settle,
+    validate,
+)
 
-STAGES = (validate.run, route.run, admit.run, call.run)
+Stage = Callable[[Exchange, Plane], Awaitable[None]]
 
-SETTLED_WITHIN_S = 1.0
-"""How long an answer waits for its settlement. After that it goes out, and the ledger is told when it is back."""
+STAGES: tuple[Stage, ...] = (
+    validate.run,
+    identify.run,
+    guard.run,
+    route.run,
+    admit.run,
+    moderate.prompt,
+    call.run,
+    conform.run,
+    inspect.run,
+    moderate.answer,
+    restore.run,
+)
+
+MODERATION = (classify.validate, identify.run, screen.run, route.run, admit.run, classify.call)
+"""Those of a moderation: it is limited and charged as a chat completion is."""
 
 log = structlog.get_logger("gateway.request")
 
 
-async def run(exchange: Exchange, plane: Plane) -> None:
+async def run(exchange: Exchange, plane: Plane, *, stages: Sequence[Stage] = STAGES) -> None:
     """Answers a whole request, or begins a stream.
 
     Raises:
         Refusal: why there is no answer; it is on record then.
     """
     try:
-        for stage in STAGES:
+        for stage in stages:
             await stage(exchange, plane)
+    except ContentRefused as error:
+        refusal = unchecked.told_apart(error, exchange)
+        await _settled(plane, _fail(exchange, plane, refusal))
+        raise refusal from None
     except BaseException as error:
-        await _settled(_fail(exchange, plane, error))
+        await _settled(plane, _fail(exchange, plane, error))
         raise
     exchange.overhead_s = _overhead_s(exchange)
     if not exchange.streamed:
-        await _settled(_conclude(exchange, plane, outcome="completed"))
+        await _settled(plane, _conclude(exchange, plane, outcome="completed"))
 
 
 async def stream(exchange: Exchange, plane: Plane) -> AsyncGenerator[bytes, None]:
     """The pieces of a stream that `run` began. When it is closed early, the upstream is told at once.
 
     Raises:
-        UpstreamFailed, BudgetExceeded, Unavailable: the stream ended early; it is on record then, and charged.
+        UpstreamFailed, BudgetExceeded, Unavailable, ContentRefused: the stream ended early; it is on record then, and
+            charged.
     """
+    passed = exchange.passed = record.passed(exchange)
+    giving = reversible.giving(exchange)
     try:
         async for piece in relay.run(exchange, plane):
-            yield piece
-        await _settled(_conclude(exchange, plane, outcome="completed"))
+            if passed is not None:
+                passed.add(piece)
+            if giving is not None:
+                piece = giving.piece(piece)
+            if piece:
+                yield piece
+        if giving is not None and (rest := giving.rest()):
+            yield rest
+        await conform.afterwards(exchange)
+        if exchange.events:
+            await moderate.answer(exchange, plane)
+        await _settled(plane, _conclude(exchange, plane, outcome="completed"))
     except BudgetExceeded as error:
-        await _settled(_conclude(exchange, plane, outcome="over_budget", code=error.code))
+        await _settled(plane, _conclude(exchange, plane, outcome="over_budget", code=error.code))
         raise
+    except ContentRefused as error:
+        refusal = unchecked.told_apart(error, exchange)
+        status = plane.status_of(refusal)
+        await _settled(plane, _conclude(exchange, plane, outcome="blocked", code=refusal.code, status=status))
+        raise refusal from None
     except (UpstreamFailed, Unavailable) as error:
-        await _settled(_conclude(exchange, plane, outcome="cut", code=error.code, status=plane.status_of(error)))
+        await _settled(plane, _conclude(exchange, plane, outcome="cut", code=error.code, status=plane.status_of(error)))
         raise
     except Exception as error:
-        await _settled(_fail(exchange, plane, error))
+        await _settled(plane, _fail(exchange, plane, error))
         raise
     finally:  # also when the client has left: nothing here may wait
         if not exchange.outcome:
@@ -73,7 +126,9 @@ def _fail(exchange: Exchange, plane: Plane, error: BaseException) -> "asyncio.Fu
         exchange.may_be_billed = exchange.sent_at is not None
         return _conclude(exchange, plane, outcome="failed", code="internal_error", status=status)
     exchange.may_be_billed = error.billable
-    outcome = "upstream_error" if exchange.admitted else "refused"
+    outcome = "refused"
+    if exchange.admitted:
+        outcome = "blocked" if isinstance(error, ContentRefused) else "upstream_error"
     return _conclude(exchange, plane, outcome=outcome, code=error.code, status=status)
 
 
@@ -82,9 +137,11 @@ def _conclude(
 ) -> "asyncio.Future[bool] | None":
     """Ends the exchange: upstream connection, settlement, record. Does not wait; returns the settlement, if any."""
     exchange.outcome, exchange.code, exchange.status = outcome, code, status
+    guarded.conclude(exchange)
     plane.metrics.ended(exchange)
     if exchange.upstream is not None:
-        exchange.upstream.abort() if outcome != "completed" else exchange.upstream.release()
+        is_read = outcome == "completed" or bool(exchange.answer)
+        exchange.upstream.release() if is_read else exchange.upstream.abort()
     settlement = None
     if exchange.admitted:
         settlement = plane.ledger.settle(settle.run(exchange))
@@ -92,13 +149,15 @@ def _conclude(
         # Only models that exist: a client that makes up names must not make up rows.
         model = exchange.model.name if exchange.model else ""
         plane.refusals.count(exchange.principal, request_id=exchange.request_id, model=model, code=code, status=status)
+    record.run(exchange, plane)
+    plane.decisions.hand_over(exchange)
     _log(exchange)
     return settlement
 
 
-async def _settled(settlement: "asyncio.Future[bool] | None") -> None:
+async def _settled(plane: Plane, settlement: "asyncio.Future[bool] | None") -> None:
     if settlement is not None:
-        await asyncio.wait({settlement}, timeout=SETTLED_WITHIN_S)
+        await plane.settling.wait(settlement)
 
 
 def _overhead_s(exchange: Exchange) -> float:
@@ -125,4 +184,11 @@ def _log(exchange: Exchange) -> None:
         output_tokens=exchange.tokens.output,
         cost_nano=exchange.cost_nano,
         estimated=exchange.estimated,
+        **_of_guards(exchange),
     )
+
+
+def _of_guards(exchange: Exchange) -> dict[str, list[str]]:
+    """Which guards did what; nothing where none did anything."""
+    done = {f"{each.guard}:{each.error or each.action.name.lower()}" for each in exchange.guard_outcomes}
+    return {"guards": sorted(done)} if done else {}

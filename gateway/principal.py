@@ -6,16 +6,21 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from billing.charging import Charging
 from billing.contracts import RequestLimits
+from gateway.content import Terms
+from gateway.guards.base import Guarding
 
 Network = IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """A key with its tenant and application, their policy, and the meters that its requests are charged to.
+    """A secret of a key with the key's tenant and application, their policy, and the meters that it is charged to.
 
+    `expires_at` (epoch seconds): when the key expires, or, of a secret that was replaced, when the overlap ends.
     `changes_at` (epoch seconds): when a date in that policy makes another value of it. `tags`: the declared attribution
-    tags. `pseudonym_salt`: see accounts/pseudonyms.py.
+    tags. `pseudonym_salt`: see accounts/pseudonyms.py. `processing_purpose`: what end users must have consented to for
+    their requests to be answered; empty where no consent is needed. `content`: on what terms content is stored;
+    None where it is not. `guarding`: the guard policy; None where no guard looks.
     """
 
     key_id: int
@@ -37,6 +42,9 @@ class Principal:
     changes_at: float
     tags: tuple[str, ...]
     pseudonym_salt: bytes = field(repr=False)
+    processing_purpose: str = ""
+    content: Terms | None = None
+    guarding: Guarding | None = None
 
     @property
     def usable(self) -> bool:

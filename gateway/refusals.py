@@ -8,6 +8,7 @@ import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import msgspec
 import structlog
 
 from gateway.ledger import Ledger
@@ -18,8 +19,7 @@ EVERY_S = 1.0
 log = structlog.get_logger("gateway.refusals")
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind:
+class _Kind(msgspec.Struct, frozen=True):
     """What refusals must share to be counted together."""
 
     tenant_id: int
@@ -63,9 +63,8 @@ class Refusals:
     def flush(self) -> None:
         counts, self._counts = self._counts, {}
         for kind, count in counts.items():
-            fields = {name: getattr(kind, name) for name in _Kind.__slots__}
             numbers = {"request_id": count.request_id, "at": count.at, "requests": count.requests}
-            self._ledger.note({**fields, **numbers, "outcome": "refused"})
+            self._ledger.note({**msgspec.structs.asdict(kind), **numbers, "outcome": "refused"})
             if count.unlogged:
                 _log(kind, count)
 

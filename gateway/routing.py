@@ -51,3 +51,9 @@ class RouteTable:
 
     models: Mapping[str, ModelRoutes]
     expires_at: float = float("inf")
+
+
+def serving(table: RouteTable, model: str, *, provider: str = "") -> Route | None:
+    """The first route of a model, at that provider if one is named; None where there is none."""
+    known = table.models.get(model)
+    return next((route for route in known.routes if provider in ("", route.provider)), None) if known else None

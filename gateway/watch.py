@@ -1,4 +1,7 @@
-"""Keeps snapshots true: listens for notified changes, and twice a second compares revisions all the same."""
+"""Keeps snapshots true: listens for notified changes, and twice a second compares revisions all the same.
+
+Of changes of people it only listens: what is kept of those is never kept for long.
+"""
 
 import asyncio
 import time
@@ -9,8 +12,10 @@ import psycopg
 import structlog
 
 from gateway.snapshot import Snapshots
+from gateway.subjects import Subjects
 
 CHANNEL = "portcullis_policy"
+SUBJECTS_CHANNEL = "portcullis_subjects"
 EVERY_S = 0.4
 READ_TIMEOUT_S = 2.0
 
@@ -20,8 +25,11 @@ log = structlog.get_logger("gateway.watch")
 class PolicyWatch:
     """One connection of its own to the main database. Runs until cancelled; a lost connection is made anew."""
 
-    def __init__(self, snapshots: Snapshots, connection_params: Mapping[str, Any], *, listen: bool) -> None:
+    def __init__(
+        self, snapshots: Snapshots, subjects: Subjects, connection_params: Mapping[str, Any], *, listen: bool
+    ) -> None:
         self._snapshots = snapshots
+        self._subjects = subjects
         self._params = connection_params
         self._listen = listen
 
@@ -39,6 +47,8 @@ class PolicyWatch:
         async with connection:
             if self._listen:
                 await connection.execute(f"LISTEN {CHANNEL}")
+                await connection.execute(f"LISTEN {SUBJECTS_CHANNEL}")
+                self._subjects.forget_all()  # what was notified before is lost
             while True:
                 await self._compare(connection)
                 await self._wait(connection)
@@ -54,10 +64,19 @@ class PolicyWatch:
                 self._changed(notification)
 
     def _changed(self, notification: psycopg.Notify) -> None:
-        if notification.payload.isdecimal():
+        if notification.channel == SUBJECTS_CHANNEL:
+            self._person_changed(notification.payload)
+        elif notification.payload.isdecimal():
             self._snapshots.drop(int(notification.payload))
         else:  # `all`, or what somebody else sent
             self._snapshots.drop_all()
+
+    def _person_changed(self, payload: str) -> None:
+        tenant, _, lookup = payload.partition("/")
+        if tenant.isdecimal() and lookup:
+            self._subjects.forget(int(tenant), lookup)
+        else:  # `all`, or what somebody else sent
+            self._subjects.forget_all()
 
     async def _compare(self, connection: psycopg.AsyncConnection[Any]) -> None:
         at = time.monotonic()

@@ -3,31 +3,41 @@
 import contextlib
 import ipaddress
 import os
+import shutil
 import socket
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import hypothesis
 import psycopg
 import pytest
 from django.db import connections
-from django.test.utils import setup_databases, teardown_databases
+from django.test.utils import override_settings, setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker
 
 from config.asgi import libpq_params
+from config.env import program
 
 OPEN_AT_MOST_S = 5
 LOOK_EACH_S = 1.0
 LONG_TRANSACTIONS = """
 SELECT pid, xact_start::text, datname, application_name, state, left(query, 200) FROM pg_stat_activity
 WHERE datname = ANY(%s) AND xact_start < clock_timestamp() - make_interval(secs => %s)
+    AND backend_type = 'client backend' AND query <> 'CHECKPOINT'
 """
+"""Not the server's own, such as autovacuum. A checkpoint, which a test may ask for, reads no row."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", f"opens_transactions(why): may leave transactions open for longer than {OPEN_AT_MOST_S} s"
     )
+    if "CI" not in os.environ:  # there Hypothesis has a profile of its own, which is as patient
+        patient = [hypothesis.HealthCheck.too_slow]
+        hypothesis.settings.register_profile("busy", deadline=None, suppress_health_check=patient)
+        hypothesis.settings.load_profile("busy")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -91,7 +101,7 @@ class LongTransactions:
     """Looks each second for transactions that stay open: one that has written keeps the whole server from pruning."""
 
     def __init__(self) -> None:
-        self._found: dict[tuple[Any, ...], str] = {}
+        self._found: dict[tuple[Any, ...], tuple[str, str]] = {}
         self._seen: set[tuple[Any, ...]] = set()
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
@@ -107,10 +117,10 @@ class LongTransactions:
         if self._thread is not None:
             self._thread.join()
 
-    def take(self) -> list[str]:
-        """What was found since the last time."""
+    def take(self, *, but_of: str = "") -> list[str]:
+        """What was found since the last time, without the sessions of that application."""
         found, self._found = self._found, {}
-        return list(found.values())
+        return [text for application, text in found.values() if application != but_of]
 
     def _watch(self, server: dict[str, Any], names: list[str]) -> None:
         while not self._stopped.wait(LOOK_EACH_S):
@@ -126,7 +136,7 @@ class LongTransactions:
             if (pid, since) not in self._seen:
                 self._seen.add((pid, since))
                 during = os.environ.get("PYTEST_CURRENT_TEST", "no test")
-                self._found[pid, since] = f"open since {since}, found during {during}: {about}"
+                self._found[pid, since] = str(about[1]), f"open since {since}, found during {during}: {about}"
 
 
 _long_transactions = LongTransactions()
@@ -134,7 +144,54 @@ _long_transactions = LongTransactions()
 
 @pytest.fixture(autouse=True)
 def _no_long_transactions(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Fails a test that leaves a transaction open, as nothing in the project may."""
+    """Fails a test that leaves a transaction open, as nothing in the project may.
+
+    A test that is rolled back is itself a transaction of this process, and on a busy machine a long one.
+    """
     yield
-    if (found := _long_transactions.take()) and request.node.get_closest_marker("opens_transactions") is None:
+    own = f"portcullis {program()}" if request.node.get_closest_marker("django_db") else ""
+    if (found := _long_transactions.take(but_of=own)) and request.node.get_closest_marker("opens_transactions") is None:
         pytest.fail(f"transactions open for longer than {OPEN_AT_MOST_S} s:\n" + "\n".join(found))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _ledger_of_erasures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Files of the ledger of erasures that go with this session's databases, also for the processes that it starts."""
+    path = tmp_path_factory.mktemp("erasures") / "ledger.jsonl"
+    with pytest.MonkeyPatch.context() as patch, override_settings(ERASURE_LEDGER=[str(path)]):
+        patch.setenv("ERASURE_LEDGER", str(path))
+        yield path
+
+
+@pytest.fixture(autouse=True)
+def _ledger_rolled_back(request: pytest.FixtureRequest, _ledger_of_erasures: Path) -> Iterator[None]:
+    """What a test's rollback takes back in the databases is taken back in the files too."""
+    if "databases" in request.fixturenames:
+        yield
+        return
+    own = _ledger_of_erasures.with_name("rolled_back.jsonl")
+    own.unlink(missing_ok=True)
+    if _ledger_of_erasures.exists():
+        shutil.copy(_ledger_of_erasures, own)
+    with override_settings(ERASURE_LEDGER=[str(own)]):
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Where checkpoints of this session's databases go, also those of the processes that it starts."""
+    path = tmp_path_factory.mktemp("checkpoints")
+    with pytest.MonkeyPatch.context() as patch, override_settings(AUDIT_FILES_DIR=path):
+        patch.setenv("AUDIT_FILES_DIR", str(path))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _checkpoints_rolled_back(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test that is rolled back has a folder of its own: what it has delivered is of logs that never were."""
+    if "databases" in request.fixturenames or request.node.get_closest_marker("django_db") is None:
+        yield
+        return
+    path = request.getfixturevalue("tmp_path_factory").mktemp("checkpoints")
+    with override_settings(AUDIT_FILES_DIR=path):
+        yield

@@ -52,4 +52,4 @@ def _set_status(
 ) -> Application:
     application = Application.objects.select_for_update().get(pk=application.pk)
     application.status = status
-    return rows.change(application, by=by, verb=verb, reason=reason)
+    return rows.change(application, by=by, verb=verb, reason=reason, fields=("status",))

@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib.auth.models import Group, Permission
 from django.db import transaction
 
+from accounts.roles import ROLES
 from compliance import audit
 from compliance.contracts import Actor
 
@@ -43,6 +44,27 @@ def remove(*, group: Group, by: Actor, reason: str = "") -> None:
     before = _fields_of(group)
     _record("deleted", group, by=by, before=before, after={}, reason=reason)
     group.delete()
+
+
+@transaction.atomic
+def seed(*, by: Actor) -> list[Group]:
+    """Adds those of the usual groups (`accounts/roles.py`) that are not there; returns them. Others stay as they are.
+
+    Raises:
+        LookupError: the database lacks a permission that one of them gives.
+    """
+    known = set(Group.objects.values_list("name", flat=True))
+    missing = [(name, permissions) for name, permissions in ROLES.items() if name not in known]
+    return [add(group=Group(name=name), permissions=_named(permissions), by=by) for name, permissions in missing]
+
+
+def _named(names: Collection[str]) -> list[Permission]:
+    apps = {name.partition(".")[0] for name in names}
+    rows = Permission.objects.filter(content_type__app_label__in=apps).select_related("content_type")
+    found = {f"{row.content_type.app_label}.{row.codename}": row for row in rows}
+    if unknown := sorted(set(names) - set(found)):
+        raise LookupError(f"There are no permissions {', '.join(unknown)}; run manage.py migrate first.")
+    return [found[name] for name in sorted(names)]
 
 
 def _write(group: Group, permissions: Collection[Permission]) -> None:

@@ -8,10 +8,11 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import tokens
+from accounts import peppers, tokens
+from accounts.actions import key_notices, rotations
 from accounts.errors import KeyNotActive, TenantNotActive
 from accounts.models import ApiKey, Application, Tenant
-from accounts.models.keys import SCOPES
+from accounts.models.keys import DEFAULT_SCOPES
 from compliance import rows
 from compliance.contracts import Actor
 
@@ -25,7 +26,7 @@ def issue(
     name: str,
     environment: str,
     by: Actor,
-    scopes: Sequence[str] = tuple(SCOPES),
+    scopes: Sequence[str] = DEFAULT_SCOPES,
     allowed_models: Sequence[str] = (),
     allowed_networks: Sequence[str] = (),
     expires_at: datetime | None = None,
@@ -42,7 +43,7 @@ def issue(
     if expires_at is not None and expires_at <= timezone.now():
         raise ValidationError({"expires_at": "The expiry lies in the past; choose a later time."})
     token = tokens.generate(environment)
-    pepper_version = max(settings.KEY_PEPPERS)
+    pepper_version = peppers.current()
     key = ApiKey(
         tenant=application.tenant,
         application=application,
@@ -67,12 +68,15 @@ def change(*, key: ApiKey, by: Actor) -> ApiKey:
     Raises:
         KeyNotActive: it was revoked.
     """
-    _require_not_revoked(ApiKey.objects.select_for_update().get(pk=key.pk))
+    stored = ApiKey.objects.select_for_update().get(pk=key.pk)
+    _require_not_revoked(stored)
+    if stored.expires_at != key.expires_at:
+        key_notices.expiry_is_over(key=stored, by=by)
     return rows.change(key, by=by, fields=CHANGEABLE)
 
 
 def suspend(*, key: ApiKey, by: Actor, reason: str = "") -> ApiKey:
-    """Refuses the key until it is resumed.
+    """Refuses the key, with all of its secrets, until it is resumed.
 
     Raises:
         KeyNotActive: it was revoked.
@@ -89,13 +93,16 @@ def resume(*, key: ApiKey, by: Actor, reason: str = "") -> ApiKey:
     return _set_status(key, ApiKey.Status.ACTIVE, by=by, verb="resumed", reason=reason)
 
 
+@transaction.atomic
 def revoke(*, key: ApiKey, by: Actor, reason: str = "") -> ApiKey:
-    """Ends the key for good.
+    """Ends the key for good, with its old secrets and the link to a new one.
 
     Raises:
         KeyNotActive: it was revoked already.
     """
-    return _set_status(key, ApiKey.Status.REVOKED, by=by, verb="revoked", reason=reason)
+    key = _set_status(key, ApiKey.Status.REVOKED, by=by, verb="revoked", reason=reason)
+    rotations.let_go(key=key, by=by, reason=reason)
+    return key
 
 
 @transaction.atomic
@@ -104,7 +111,7 @@ def _set_status(key: ApiKey, status: ApiKey.Status, *, by: Actor, verb: str, rea
     _require_not_revoked(key)
     key.status = status
     key.revoked_at = timezone.now() if status == ApiKey.Status.REVOKED else None
-    return rows.change(key, by=by, verb=verb, reason=reason)
+    return rows.change(key, by=by, verb=verb, reason=reason, fields=("status", "revoked_at"))
 
 
 def _require_not_revoked(key: ApiKey) -> None:

@@ -20,8 +20,12 @@ def open(*, tenant: Tenant, by: Actor) -> Tenant:
 
 
 def change(*, tenant: Tenant, by: Actor) -> Tenant:
-    """Saves changed names and time zone. A new time zone counts from each budget's next period on."""
-    return rows.change(tenant, by=by, fields=("slug", "name", "time_zone"))
+    """Saves changed names, time zone and how keys are rotated.
+
+    A new time zone counts from each budget's next period on; another rotation from its next planning on
+    (`actions/rotations.py`), and never without notice.
+    """
+    return rows.change(tenant, by=by, fields=("slug", "name", "time_zone", "key_rotation_days", "key_overlap_days"))
 
 
 def suspend(*, tenant: Tenant, by: Actor, reason: str = "") -> Tenant:
@@ -55,6 +59,11 @@ def close(*, tenant: Tenant, by: Actor, reason: str = "") -> Tenant:
     return _set_status(tenant, Tenant.Status.CLOSED, by=by, verb="closed", reason=reason)
 
 
+def forget_salt(*, tenant_id: int, by: Actor) -> int:
+    """Destroys the salt of a tenant that has left: nobody can tell any more whose its people's lookups were."""
+    return Tenant.objects.filter(pk=tenant_id).exclude(pseudonym_salt=b"").update(pseudonym_salt=b"")
+
+
 @transaction.atomic
 def _set_status(tenant: Tenant, status: Tenant.Status, *, by: Actor, verb: str, reason: str) -> Tenant:
     tenant = Tenant.objects.select_for_update().get(pk=tenant.pk)
@@ -62,4 +71,4 @@ def _set_status(tenant: Tenant, status: Tenant.Status, *, by: Actor, verb: str, 
         raise TenantNotActive(f"{tenant} is closed, which is for good.")
     tenant.status = status
     tenant.closed_at = timezone.now() if status == Tenant.Status.CLOSED else None
-    return rows.change(tenant, by=by, verb=verb, reason=reason)
+    return rows.change(tenant, by=by, verb=verb, reason=reason, fields=("status", "closed_at"))

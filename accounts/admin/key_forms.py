@@ -13,7 +13,8 @@ from unfold.widgets import (
 )
 
 from accounts.models import ApiKey
-from accounts.models.keys import SCOPES
+from accounts.models.keys import DEFAULT_SCOPES, SCOPES
+from compliance.admin.fields import LinesField
 from compliance.admin.forms import GovernedForm
 
 ONE_DAY_S = 86_400
@@ -22,28 +23,12 @@ TERMS = ("application", "name", "environment", *BOUNDS)
 ModelNames = Callable[[], Sequence[str]]
 
 
-class LinesField(forms.CharField):
-    """A list of texts, one a line."""
-
-    widget = UnfoldAdminTextareaWidget
-
-    def prepare_value(self, value: Any) -> Any:
-        return "\n".join(value) if isinstance(value, list) else value
-
-    def clean(self, value: Any) -> Any:
-        text = super().clean(value)
-        return list(dict.fromkeys(line.strip() for line in text.replace(",", "\n").splitlines() if line.strip()))
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        return bool(list(initial or []) != self.clean(data))
-
-
 class KeyForm(GovernedForm):
     """What both forms share: scopes, models and networks as something that people can fill in."""
 
     scopes = forms.MultipleChoiceField(
         choices=list(SCOPES.items()),
-        initial=list(SCOPES),
+        initial=list(DEFAULT_SCOPES),
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
         help_text="Which endpoints it may call.",
     )

@@ -13,8 +13,12 @@ from django.utils.cache import add_never_cache_headers
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 
+from accounts import key_uses
 from accounts.actions import keys
+from accounts.admin.key_bulk import KeyBulk
+from accounts.admin.key_filters import RotationFilter, UseFilter
 from accounts.admin.key_forms import ChangeKeyForm, IssueKeyForm
+from accounts.admin.key_life import STEPS, KeyLife
 from accounts.admin.tenants import STATUS_COLOURS, warn_without_tier
 from accounts.models import ApiKey
 from compliance.admin.base import GovernedAdmin, Step, Verbs
@@ -29,13 +33,14 @@ LastUsed = Callable[[Collection[int]], Mapping[int, datetime]]
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(GovernedAdmin):
+class ApiKeyAdmin(KeyLife, KeyBulk, GovernedAdmin):
     verbs = Verbs(noun="key", create=keys.issue, change=keys.change)
     steps = {
         "suspend": Step(
             action=keys.suspend,
             title="Suspend {}?",
-            text="Requests with this key are refused at once, until somebody resumes it.",
+            text="Requests with this key are refused at once, until somebody resumes it. Nothing else changes, so it "
+            "is the right thing while something is being looked into. To end a key for good, revoke it.",
             verb="Suspend",
             done="{} is suspended; its requests are refused.",
         ),
@@ -49,27 +54,34 @@ class ApiKeyAdmin(GovernedAdmin):
         "revoke": Step(
             action=keys.revoke,
             title="Revoke {} for good?",
-            text="Requests with this key are refused at once and for ever. Whoever uses it needs a new one.",
+            text="Requests with this key are refused at once and for ever, with each of its secrets. Whoever uses it "
+            "needs a new key. To refuse it for a while only, suspend it; to replace its secret only, rotate it.",
             verb="Revoke for good",
             done="{} is revoked.",
             grave=True,
         ),
+        **STEPS,
     }
-    actions_detail = ("suspend", "resume", "revoke")
+    actions_detail = ("rotate", "renew_link", "end_overlap", "suspend", "resume", "revoke")
     empty_hint = "Issue one to an application; its secret is shown once."
     form = ChangeKeyForm
-    list_display = ("named", "application_name", "environment", "state", "expiry", "last_use", "created")
+    list_display = ("named", "application_name", "environment", "state", "rotation", "expiry", "last_use")
     list_filter = (
         ("tenant", RelatedDropdownFilter),
         ("application", RelationFilter),
         ("environment", ChoicesDropdownFilter),
         ("status", ChoicesDropdownFilter),
+        UseFilter,
+        RotationFilter,
     )
     list_select_related = ("tenant", "application__tenant")
     search_fields = ("name", "public_id", "last_four__exact", "application__slug", "tenant__slug", "tenant__name")
     search_help_text = "Name, a part of the key's id, its last four characters, application or tenant"
     autocomplete_fields = ("application",)
-    readonly_fields = ("masked_key", "owner", "environment", "state", "last_use", "created", "revoked", "belongings")
+    readonly_fields = (
+        *("masked_key", "owner", "environment", "state", "last_use", "created", "revoked", "belongings"),
+        *("rotation", "secrets", "claim_link", "usage"),
+    )
     add_fieldsets = (
         (None, {"fields": ("application", "name", "environment", "nonce")}),
         ("What it may do", {"fields": ("scopes", "allowed_models", "allowed_networks", "expires_at")}),
@@ -78,15 +90,26 @@ class ApiKeyAdmin(GovernedAdmin):
         (None, {"fields": ("masked_key", "owner", "environment", "name")}),
         ("What it may do", {"fields": ("scopes", "allowed_models", "allowed_networks", "expires_at")}),
         ("State", {"fields": ("state", "last_use", "created", "revoked", "belongings")}),
+        ("Secrets", {"fields": ("rotation", "secrets", "claim_link")}),
+        ("Usage", {"fields": ("usage",)}),
     )
 
     last_used: LastUsed = staticmethod(lambda key_ids: {})
     """When keys were last used; billing, which keeps usage, sets it."""
 
     def prepare(self, rows: Sequence[ApiKey]) -> None:
-        used = self.last_used([key.pk for key in rows])
-        for key in rows:
-            key.used_at = used.get(key.pk)  # type: ignore[attr-defined]
+        ids = [key.pk for key in rows]
+        served, used = self.last_used(ids), key_uses.last_used(ids)
+        for key in rows:  # usage takes seconds to arrive; uses of the control plane are not among it
+            known = [at[key.pk] for at in (served, used) if key.pk in at]
+            key.used_at = max(known, default=None)  # type: ignore[attr-defined]
+
+    def get_fieldsets(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
+        """The link to a new secret is for those who could make one."""
+        fieldsets: Any = super().get_fieldsets(request, obj)
+        if obj is None or self.has_change_permission(request, obj):
+            return fieldsets
+        return [(title, {**options, "fields": _without_link(options["fields"])}) for title, options in fieldsets]
 
     def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> tuple[str, ...]:
         return self.readonly_fields if obj else ()
@@ -145,10 +168,11 @@ class ApiKeyAdmin(GovernedAdmin):
     # --- buttons and columns -------------------------------------------------------------------------------------
 
     def offers(self, row: ApiKey) -> Collection[str]:
-        return {
+        steps = {
             ApiKey.Status.ACTIVE: ("suspend", "revoke"),
             ApiKey.Status.SUSPENDED: ("resume", "revoke"),
         }.get(ApiKey.Status(row.status), ())
+        return (*steps, *self.secret_offers(row)) if steps else ()
 
     @button("Suspend", icon="pause_circle", permissions=["change"])
     def suspend(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -211,3 +235,7 @@ class ApiKeyAdmin(GovernedAdmin):
                 (list_url("compliance_auditevent", target_kind="apikey", target_id=key.pk), "Audit log"),
             )
         )
+
+
+def _without_link(fields: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name for name in fields if name != "claim_link")

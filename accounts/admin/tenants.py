@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -12,15 +13,17 @@ from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
-from unfold.widgets import UnfoldAdminSelectWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from accounts.actions import tenants
 from accounts.models import ApiKey, Tenant
+from compliance.actions import offboarding
 from compliance.admin.base import GovernedAdmin, Step, Verbs
-from compliance.admin.forms import GovernedForm
+from compliance.admin.forms import GovernedForm, ReasonForm
 from compliance.admin.links import add_url, link, list_url, row_of_links
 from compliance.admin.theme import button, column
 from compliance.contracts import Actor
+from compliance.models import Approval
 from compliance.requests import actor_of
 
 STATUS_COLOURS = {"Active": "success", "Suspended": "warning", "Closed": "danger", "Revoked": "danger"}
@@ -46,6 +49,26 @@ class OpenTenantForm(GovernedForm):
         """Gives the tenant the tier that was chosen, if one was."""
         if tier := self.cleaned_data["tier"]:
             type(self).subscribe(self.instance, int(tier), by)
+
+
+class OffBoardForm(ReasonForm):
+    """Asks to type the name of what would be gone."""
+
+    slug = forms.CharField(
+        label="Short name of the tenant",
+        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
+        help_text="Type it, as it cannot be undone.",
+    )
+
+    def clean_slug(self) -> str:
+        slug: str = self.cleaned_data["slug"]
+        if slug.strip() != self.row.slug:
+            raise ValidationError(f"This is not its short name, which is {self.row.slug}.")
+        return slug
+
+
+def _ask_to_off_board(*, tenant: Tenant, by: Actor, reason: str = "") -> Approval:
+    return offboarding.ask(tenant_id=tenant.pk, reason=reason, by=by)
 
 
 @admin.register(Tenant)
@@ -74,8 +97,18 @@ class TenantAdmin(GovernedAdmin):
             done="{} is closed and its keys are revoked.",
             grave=True,
         ),
+        "off_board": Step(
+            action=_ask_to_off_board,
+            title="Ask to off-board {}?",
+            text="Once another person approves, everything of the tenant is written to a signed file that can be "
+            "downloaded; then all of its keys are destroyed, and what they encrypted can be read by nobody ever again.",
+            verb="Ask for approval",
+            done="Off-boarding {} waits for another person's approval.",
+            grave=True,
+            form=OffBoardForm,
+        ),
     }
-    actions_detail = ("suspend", "resume", "close")
+    actions_detail = ("suspend", "resume", "close", "off_board")
     empty_hint = "Open one for each organisation whose applications use the gateway."
     list_display = ("named", "state", "tier", "active_applications", "active_keys", "time_zone", "created")
     list_filter = (("status", ChoicesDropdownFilter),)
@@ -85,6 +118,7 @@ class TenantAdmin(GovernedAdmin):
     readonly_fields = ("state", "created", "closed", "belongings")
     fieldsets = (
         (None, {"fields": ("name", "slug", "time_zone")}),
+        ("Keys", {"fields": ("key_rotation_days", "key_overlap_days")}),
         ("State", {"fields": ("state", "created", "closed")}),
         ("What belongs to it", {"fields": ("belongings",)}),
     )
@@ -123,6 +157,7 @@ class TenantAdmin(GovernedAdmin):
         return {
             Tenant.Status.ACTIVE: ("suspend", "close"),
             Tenant.Status.SUSPENDED: ("resume", "close"),
+            Tenant.Status.CLOSED: ("off_board",),
         }.get(Tenant.Status(row.status), ())
 
     @button("Suspend", icon="pause_circle", permissions=["change"])
@@ -136,6 +171,10 @@ class TenantAdmin(GovernedAdmin):
     @button("Close for good", icon="cancel", permissions=["change"])
     def close(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return self.take("close", request, object_id)
+
+    @button("Off-board", icon="logout", permissions=["change"])
+    def off_board(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self.take("off_board", request, object_id)
 
     @column("Tenant", header=True, ordering="name")
     def named(self, tenant: Tenant) -> tuple[str, str]:
@@ -182,6 +221,13 @@ class TenantAdmin(GovernedAdmin):
                 (list_url("billing_attributiontag", **own), "Attribution tags"),
                 (list_url("billing_usagerecord", tenant_id=tenant.pk), "Usage"),
                 (f"{reverse('statements')}?{urlencode({'tenant': tenant.slug})}", "Statements"),
+                (list_url("compliance_subject", **own), "Subjects"),
+                (list_url("compliance_consentrecord", **own), "Consents"),
+                (list_url("compliance_transcript", tenant_id=tenant.pk), "Conversations"),
+                (list_url("compliance_contentpolicy", **own), "Content policy"),
+                (list_url("compliance_subjectrequest", **own, open="all"), "Subject requests"),
+                (list_url("compliance_legalhold", **own), "Legal holds"),
+                (list_url("compliance_erasure", **own), "Erasures"),
                 (list_url("compliance_auditevent", tenant_id=tenant.pk), "Audit log"),
             )
         )

@@ -5,11 +5,22 @@ import ipaddress
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils import timezone
 
 from accounts.models.tenants import Application, Tenant
 from accounts.tokens import ENVIRONMENTS, masked
 
-SCOPES = {"chat": "Chat completions", "models": "List models"}
+SCOPES = {
+    "chat": "Chat completions",
+    "models": "List models",
+    "moderations": "Ask moderation models",
+    "consents": "Record and withdraw people's consent",
+    "subjects": "Requests of people about their data, erasure included",
+    "audit": "Read and export the tenant's audit log",
+    "guards": "Read and change the tenant's guard policies, dictionaries and patterns",
+}
+DEFAULT_SCOPES = ("chat", "models")
+"""What a key may do where nobody says otherwise: nothing about people's data."""
 
 
 def validate_network(text: str) -> None:
@@ -27,7 +38,11 @@ def validate_scope(name: str) -> None:
 
 
 class ApiKey(models.Model):
-    """A credential of one application in one environment."""
+    """A credential of one application in one environment.
+
+    It stays the same key, with its budgets, limits and usage, when its secret is replaced: `public_id`,
+    `pepper_version`, `digest` and `last_four` are those of the current secret.
+    """
 
     class Status(models.TextChoices):
         ACTIVE = "active", "Active"
@@ -44,6 +59,10 @@ class ApiKey(models.Model):
     pepper_version = models.PositiveSmallIntegerField(editable=False)
     digest = models.BinaryField(max_length=32, editable=False)
     last_four = models.CharField(max_length=4, editable=False)
+    secret_since = models.DateTimeField(default=timezone.now, editable=False)
+    rotation_due_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When its secret is replaced by the clock, if ever."
+    )
     scopes = ArrayField(models.CharField(max_length=20, validators=[validate_scope]), default=list)
     allowed_models = ArrayField(
         models.CharField(max_length=100), default=list, blank=True, help_text="Empty: every model of the gateway."

@@ -4,7 +4,10 @@ import secrets
 import zoneinfo
 
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+
+from accounts import salts
 
 
 def validate_time_zone(name: str) -> None:
@@ -14,9 +17,20 @@ def validate_time_zone(name: str) -> None:
         raise ValidationError(f"{name!r} is not a time zone; use an IANA name such as Europe/Berlin.")
 
 
+def validate_rotation_days(days: int) -> None:
+    """Refuses a rotation before its first notice, which comes 14 days ahead."""
+    if days and not 15 <= days <= 3650:
+        raise ValidationError("Choose from 15 to 3,650 days, so that its first notice, 14 days ahead, can come; or 0.")
+
+
 def new_salt() -> bytes:
     """A salt for a tenant's pseudonyms."""
     return secrets.token_bytes(32)
+
+
+def sealed_salt() -> bytes:
+    """A new salt, as it is stored."""
+    return salts.seal(new_salt())
 
 
 class Tenant(models.Model):
@@ -38,7 +52,21 @@ class Tenant(models.Model):
         help_text="Days, weeks and months of its budgets begin at midnight here, e.g. Europe/Berlin.",
     )
     status = models.CharField(max_length=16, choices=Status, default=Status.ACTIVE)
-    pseudonym_salt = models.BinaryField(default=new_salt, editable=False)  # see accounts/pseudonyms.py; never changes
+    key_rotation_days = models.PositiveSmallIntegerField(
+        "rotate keys after, days",
+        null=True,
+        blank=True,
+        validators=[validate_rotation_days],
+        help_text="How long a secret is used before it is replaced. Empty: as the installation does; 0: never.",
+    )
+    key_overlap_days = models.PositiveSmallIntegerField(
+        "overlap, days",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(90)],
+        help_text="How long the old secret works beside the new one. Empty: as the installation does.",
+    )
+    pseudonym_salt = models.BinaryField(default=sealed_salt, editable=False)  # see accounts/salts.py; never changes
     created_at = models.DateTimeField(auto_now_add=True)
     closed_at = models.DateTimeField(null=True, blank=True)
 

@@ -21,12 +21,13 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from billing import alert_mails, alert_words, webhook_calls, webhook_secrets, webhooks
+from billing import alert_mails, alert_words, webhook_secrets, webhooks
 from billing.actions import webhooks as endpoints
 from billing.models import AlertDelivery, WebhookEndpoint
-from billing.webhook_calls import Answer
+from compliance import posting
 from compliance.contracts import Actor
 from compliance.errors import DecryptionFailed
+from compliance.posting import Answer
 
 BY = Actor(kind="task", id="deliver_alerts")
 MOST = 24
@@ -126,7 +127,7 @@ def _call(post: Post) -> Answer:
     """In a thread of its own, and without the database."""
     now = int(timezone.now().timestamp())
     headers = webhooks.headers(post.body, message_id=post.message_id, timestamp=now, keys=post.keys)
-    return webhook_calls.post(post.url, post.body, headers, inside=settings.WEBHOOKS_INSIDE)
+    return posting.post(post.url, post.body, headers, inside=settings.WEBHOOKS_INSIDE)
 
 
 @transaction.atomic

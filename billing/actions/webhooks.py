@@ -8,10 +8,10 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from billing import deliveries, webhook_calls, webhook_secrets, webhooks
+from billing import deliveries, webhook_secrets, webhooks
 from billing.errors import EndpointNotActive
 from billing.models import Alert, AlertDelivery, AlertKind, WebhookEndpoint, WebhookSecret
-from compliance import audit, rows
+from compliance import audit, outside, rows
 from compliance.contracts import Actor
 
 OVERLAP = timedelta(days=1)
@@ -115,8 +115,8 @@ def disable(*, endpoint: WebhookEndpoint, because: str, by: Actor) -> WebhookEnd
 
 def _check(endpoint: WebhookEndpoint) -> None:
     try:
-        webhook_calls.checked(endpoint.url, inside=settings.WEBHOOKS_INSIDE)
-    except webhook_calls.TargetRefused as error:
+        outside.checked(endpoint.url, inside=settings.WEBHOOKS_INSIDE)
+    except outside.TargetRefused as error:
         raise ValidationError({"url": str(error)}) from error
 
 

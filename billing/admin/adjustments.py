@@ -12,8 +12,7 @@ from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget, UnfoldAdminRadioSelectWidget, UnfoldAdminTextInputWidget
 
-from accounts.pseudonyms import is_pseudonym, pseudonym
-from billing import adjusting, money
+from billing import adjusting, end_users, money
 from billing.actions import adjustments
 from billing.admin.dollars import DollarFields, DollarsField
 from billing.models import Adjustment
@@ -48,7 +47,7 @@ class AdjustmentForm(GovernedForm):
         required=False,
         max_length=512,
         widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
-        help_text="As the application names the person, or a pseudonym from usage (eu_…). Only the pseudonym is kept.",
+        help_text="As the application names the person, or a surrogate from usage (eu_…). Only the surrogate is kept.",
     )
     reason = forms.CharField(
         min_length=3,
@@ -82,8 +81,11 @@ class AdjustmentForm(GovernedForm):
             values["amount_nano"] = -values["amount_nano"]
         tenant, named = values.get("tenant"), (values.get("end_user") or "").strip()
         if tenant and named:
-            salt = bytes(tenant.pseudonym_salt)
-            values["end_user"] = named if is_pseudonym(named) else pseudonym(named, salt=salt)
+            try:
+                values["end_user"] = end_users.surrogate_of(named, tenant=tenant)
+                end_users.require(values["end_user"], tenant=tenant)
+            except end_users.UnknownEndUser as error:
+                self.add_error("end_user", str(error))
         return cleaned
 
     def _post_clean(self) -> None:

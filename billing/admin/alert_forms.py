@@ -8,8 +8,8 @@ from django.core.validators import validate_email
 from django.db.models import Q
 from unfold.widgets import UnfoldAdminSelect2MultipleWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
-from accounts.admin.key_forms import LinesField
 from billing.models import AlertRule, WebhookEndpoint
+from compliance.admin.fields import LinesField
 from compliance.admin.forms import GovernedForm
 
 

@@ -12,11 +12,13 @@ from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter, RelatedDropdownFilter
 
+from accounts import officers
 from billing import alert_words, money, outlook
 from billing.actions import alert_rules
 from billing.admin.alert_forms import AlertRuleForm
 from billing.admin.dollars import DollarFields
 from billing.models import Alert, AlertDelivery, AlertKind, AlertRule, Budget
+from billing.models.alerts import ANNOUNCED
 from compliance.admin.base import GovernedAdmin, ReadOnlyAdmin, Verbs
 from compliance.admin.filters import SinceFilter
 from compliance.admin.links import link, list_url
@@ -32,6 +34,7 @@ class AlertRuleAdmin(DollarFields, GovernedAdmin):
     verbs = Verbs(noun="rule", create=alert_rules.add, change=alert_rules.change, remove=alert_rules.remove)
     form = AlertRuleForm
     empty_hint = "Nobody is told of anything yet. manage.py seed_alert_rules adds the usual rules for all tenants."
+    list_before_template = "billing/alerts_without_rule.html"
     list_display = ("name", "for_whom", "kind_name", "told_at", "state", "alerts")
     list_filter = (
         ("tenant", RelatedDropdownFilter),
@@ -57,6 +60,10 @@ class AlertRuleAdmin(DollarFields, GovernedAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: AlertRule | None = None) -> tuple[str, ...]:
         return ("tenant", "kind") if obj else ()
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        context = {"without_rule": [kind.label for kind in ANNOUNCED], "platform": len(officers.of_platform())}
+        return super().changelist_view(request, {**context, **(extra_context or {})})
 
     def create_row(self, request: HttpRequest, row: AlertRule, form: AlertRuleForm) -> None:
         alert_rules.add(rule=row, endpoints=form.cleaned_data["endpoints"], by=actor_of(request))
@@ -173,6 +180,8 @@ class AlertAdmin(ReadOnlyAdmin):
     def now(self, alert: Alert) -> str:
         if alert.kind in (AlertKind.TEST, AlertKind.ENDPOINT_DISABLED):
             return "–"
+        if alert.kind in ANNOUNCED and alert.cleared_at:
+            return f"Over since {alert.cleared_at:%Y-%m-%d %H:%M} UTC"
         return f"Below again since {alert.cleared_at:%Y-%m-%d %H:%M} UTC" if alert.cleared_at else "Open"
 
     @column("Told", label=STATUS_COLOURS)
@@ -187,6 +196,8 @@ class AlertAdmin(ReadOnlyAdmin):
     @column("Values")
     def values(self, alert: Alert) -> SafeString:
         began = alert_words.period_start(alert)
+        if alert.kind in ANNOUNCED:
+            return _table("billing/alert_values.html", rows=alert_words.values(alert))
         rows = [
             ("Level", f"{alert.level} %"),
             ("Period began", f"{began:%Y-%m-%d %H:%M} UTC" if began else "–"),

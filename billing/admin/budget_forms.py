@@ -15,8 +15,9 @@ from unfold.widgets import (
 )
 
 from accounts.models import Tenant
-from accounts.pseudonyms import is_pseudonym, pseudonym
+from accounts.pseudonyms import is_pseudonym
 from accounts.tokens import ENVIRONMENTS
+from billing import end_users
 from billing.admin.dollars import DollarsField
 from billing.models import Budget, BudgetOverride
 from compliance.admin import refusals
@@ -26,14 +27,16 @@ MODELS = ("model", "downgrade_to")
 
 
 class BudgetForm(GovernedForm):
-    """Takes an end user as the application names them, and keeps the pseudonym only."""
+    """Takes an end user by surrogate, or as the application names them: `external_id` is left to the action."""
+
+    external_id = ""
 
     end_user = forms.CharField(
         required=False,
         max_length=512,
         widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
-        help_text="As the application names the person in safety_identifier or user, or a pseudonym from usage "
-        "(eu_…). Only the pseudonym is kept.",
+        help_text="As the application names the person in safety_identifier or user, or a surrogate from usage "
+        "(eu_…). The budget keeps the surrogate only.",
     )
     model = forms.ChoiceField(
         required=False, widget=UnfoldAdminSelectWidget, help_text="Requests that this model answers."
@@ -90,8 +93,20 @@ class BudgetForm(GovernedForm):
             values["starts_on"] = values["ends_on"] = None
         tenant = values.get("tenant") or (self.instance.tenant if self.instance.pk else None)
         if tenant and values.get("end_user"):
-            values["end_user"] = _pseudonym(values["end_user"].strip(), tenant=tenant)
+            values["end_user"] = self._surrogate(values["end_user"].strip(), tenant)
         return cleaned
+
+    def _surrogate(self, named: str, tenant: Tenant) -> str:
+        """Empty where the action is to find, or enrol, whom `named` means."""
+        if not is_pseudonym(named):
+            self.external_id = named
+            return ""
+        if named != self.initial.get("end_user"):
+            try:
+                end_users.require(named, tenant=tenant)
+            except end_users.UnknownEndUser as error:
+                self.add_error("end_user", str(error))
+        return named
 
 
 class WhenWidget(UnfoldAdminSplitDateTimeWidget):  # type: ignore[misc]
@@ -137,7 +152,3 @@ class OverrideForm(forms.ModelForm[BudgetOverride]):
     def show(self, error: Exception) -> None:
         """Puts what the action refused next to the fields that it is about."""
         refusals.show(error, self)
-
-
-def _pseudonym(named: str, *, tenant: Tenant) -> str:
-    return named if is_pseudonym(named) else pseudonym(named, salt=bytes(tenant.pseudonym_salt))

@@ -63,7 +63,7 @@ class BudgetAdmin(DollarFields, GovernedAdmin):
         *("name", "tenant__slug", "tenant__name", "application__slug", "api_key__name"),
         *("model", "end_user__exact", "tag", "tag_value"),
     )
-    search_help_text = "Name, tenant, application, key, model, tag or pseudonym"
+    search_help_text = "Name, tenant, application, key, model, tag or an end user's surrogate"
     autocomplete_fields = ("tenant", "application", "api_key")
     readonly_fields = ("used",)
     conditional_fields: ClassVar[dict[str, str]] = {
@@ -107,6 +107,12 @@ class BudgetAdmin(DollarFields, GovernedAdmin):
         when_used_up,
         covers,
     )
+
+    def create_row(self, request: HttpRequest, row: Budget, form: BudgetForm) -> None:
+        perform(budgets.add, "budget", row, request, external_id=form.external_id)
+
+    def change_row(self, request: HttpRequest, row: Budget, form: BudgetForm) -> None:
+        perform(budgets.change, "budget", row, request, external_id=form.external_id)
 
     def prepare(self, rows: Sequence[Budget]) -> None:
         uses = selectors.uses_of(rows)

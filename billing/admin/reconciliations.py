@@ -20,10 +20,10 @@ from unfold.widgets import (
 )
 
 from billing import money
-from billing.actions import reconciliations
+from billing.actions import downloads, reconciliations
 from billing.admin.price_forms import PriceForm
 from billing.admin.reconciliation_lines import lines_of, shown, table_of
-from billing.exports.download import Download, download
+from billing.exports.download import download
 from billing.models import Reconciliation
 from billing.provider_exports import MOST_BYTES
 from compliance.admin.base import GovernedAdmin, Verbs
@@ -31,6 +31,7 @@ from compliance.admin.filters import SinceFilter, ValueFilter
 from compliance.admin.forms import GovernedForm
 from compliance.admin.names import Names
 from compliance.admin.theme import button, column
+from compliance.exports.download import Download
 from compliance.requests import actor_of
 
 SHOWN = 500
@@ -136,6 +137,7 @@ class ReconciliationAdmin(GovernedAdmin):
         row: Any = self.get_object(request, object_id)
         if row is None:
             raise Http404
+        downloads.reconciliation(reconciliation_id=row.pk, form="csv", by=actor_of(request))
         return download(table_of(row), form="csv")
 
     @column("Provider and days (UTC)", header=True, ordering="provider")

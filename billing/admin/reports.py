@@ -1,6 +1,6 @@
 """The page of reports: asks, draws, lists, and hands out files of what it shows.
 
-The form is posted and answered with a redirect, so that addresses name an end user by pseudonym only: browsers and logs
+The form is posted and answered with a redirect, so that addresses name an end user by surrogate only: browsers and logs
 keep addresses.
 """
 

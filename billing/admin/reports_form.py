@@ -46,7 +46,7 @@ class AskForm(forms.Form):
     environment = _select("Environment")
     model = _select("Model")
     provider = _select("Provider")
-    end_user = _text("End user", hint="A pseudonym, or beside a tenant the application's own identifier.")
+    end_user = _text("End user", hint="A surrogate, or beside a tenant the application's own identifier.")
     tag = _select("Tag")
     tag_value = _text("Value of the tag")
 

@@ -15,11 +15,13 @@ from unfold.widgets import UnfoldAdminSelectWidget
 
 from accounts.models import Tenant
 from billing import money, statements
+from billing.actions import downloads
 from billing.exports import statement_cells
 from billing.exports.statement_cells import cells_of
 from billing.reports import Line
 from billing.rights import may_read_usage
 from billing.statements import Statement
+from compliance.requests import actor_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,13 @@ def page(request: HttpRequest) -> HttpResponse:
         return TemplateResponse(request, "billing/statement.html", {**context, "form": ChooseForm(None, None, ())})
     statement = _statement(tenant, request.GET.get("month", ""))
     if request.GET.get("format") == "pdf":
+        downloads.statement(
+            number=statement.number,
+            fingerprint=statement.fingerprint,
+            tenant_id=tenant.pk,
+            form="pdf",
+            by=actor_of(request),
+        )
         return _file(statement)
     months = sorted({statement.month, *statements.months(tenant)}, reverse=True)
     context["form"] = ChooseForm(tenant, statement.month, months)

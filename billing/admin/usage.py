@@ -34,7 +34,7 @@ OUTCOME_COLOURS = {
     "Process lost, charged at its hold": "danger",
 }
 
-HELP = {"end_user": "A pseudonym, the same for each request of that end user. Who it is cannot be seen here."}
+HELP = {"end_user": "A surrogate, the same for each request of that end user. Who it is cannot be seen here."}
 """In words for people, where what the column says is for programmers."""
 
 

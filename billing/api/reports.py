@@ -13,11 +13,16 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from billing import money, report_params, report_table, reports
-from billing.api import problems, shapes
+from billing.actions import downloads
+from billing.api import shapes
 from billing.api.access import MayReadUsage, StaffSession
 from billing.exports.download import WRITERS, download
+from billing.exports.table import Table
 from billing.report_params import Asked, BadParameter
 from billing.reports import Line, Report, Sums
+from compliance.api import problems
+from compliance.contracts import Actor
+from compliance.requests import actor_of
 
 MOST = 100
 FORMS = ("json", *WRITERS)
@@ -48,23 +53,29 @@ class Reports(APIView):
     @extend_schema(**shapes.READ_REPORT)
     def get(self, request: Request) -> HttpResponseBase:
         try:
-            return _answer(request._request.GET)
+            return _answer(request._request.GET, by=actor_of(request._request))
         except BadParameter as error:
             raise problems.InvalidParameter(error.param, str(error)) from error
 
 
-def _answer(sent: QueryDict) -> HttpResponseBase:
+def _answer(sent: QueryDict, *, by: Actor) -> HttpResponseBase:
     rest = sent.copy()
     form, per = _taken(rest, "format", FORMS), _taken(rest, "per", PER)
     asked = report_params.parse(rest, most=MOST)
     if per == "day":
         if form == "json":
             raise BadParameter("format", "A line for each day and key comes as a file. Send format=csv or format=xlsx.")
-        return download(report_table.of_days(asked), form=form)
+        return _taken_away(asked, report_table.of_days(asked), per=per, form=form, by=by)
     found = reports.report(asked.query)
     if form == "json":
         return Response(_as_json(asked, found))
-    return download(report_table.of_report(asked, found), form=form)
+    return _taken_away(asked, report_table.of_report(asked, found), per=per, form=form, by=by)
+
+
+def _taken_away(asked: Asked, table: Table, *, per: str, form: str, by: Actor) -> HttpResponseBase:
+    tenant_id = asked.tenant.pk if asked.tenant else None
+    downloads.report(params=asked.params, per=per, tenant_id=tenant_id, form=form, by=by)
+    return download(table, form=form)
 
 
 def _taken(sent: QueryDict, name: str, known: tuple[str, ...]) -> str:

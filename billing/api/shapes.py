@@ -112,7 +112,7 @@ PARAMETERS = [
     _parameter("environment", "The keys' environment.", enum=list(ENVIRONMENTS)),
     _parameter("model", f"As clients name it; or {NONE}."),
     _parameter("provider", f"A provider's short name; or {NONE}."),
-    _parameter("end_user", f"A pseudonym, or beside its tenant the application's own identifier; or {NONE}."),
+    _parameter("end_user", f"A surrogate, or beside its tenant the application's own identifier; or {NONE}."),
     _parameter("tag", "The tag that `split=tag` and `tag_value` speak of."),
     _parameter("tag_value", f"A value of that tag; or {NONE}."),
     _parameter("limit", f"Most lines, 1 to {MOST_LINES}; what is left out is added up.", OpenApiTypes.INT, default=100),

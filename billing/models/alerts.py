@@ -23,6 +23,19 @@ class AlertKind(models.TextChoices):
     WEEKLY = "weekly_spend", "Spend of a week"
     UNUSUAL = "unusual_spend", "Unusual spend"
     RATE = "rate_limit_approached", "Rate limit approached"
+    KEY_EXPIRING = "key_expiring", "API key about to be rotated, or to expire"
+    KEY_ROTATED = "key_rotated", "API key rotated"
+    KEY_UNUSED = "key_unused", "API keys that nobody uses"
+    KEY_LEAKED = "key_leaked", "API key leaked"
+    CREDENTIAL_FAILED = "credential_rotation_failed", "Rotation of a provider's credential failed"
+    AUDIT_TAMPERED = "audit_tampered", "Audit log altered"
+    AUDIT_LATE = "audit_late", "Audit log behind"
+    SINK_FAILING = "audit_sink_failing", "Checkpoints of the audit log cannot be kept"
+    SIEM_FAILING = "siem_failing", "SIEM gets no events"
+    BACKUP_FAILED = "backup_failed", "Backup failed"
+    BACKUP_OVERDUE = "backup_overdue", "No recent backup"
+    DRILL_FAILED = "drill_failed", "Restore drill failed"
+    DRILL_OVERDUE = "drill_overdue", "No recent restore drill"
     ENDPOINT_DISABLED = "endpoint_disabled", "Webhook endpoint disabled"
     TEST = "test", "Test"
 
@@ -35,6 +48,20 @@ WITH_LEVELS = {
     AlertKind.RATE: [90],
 }
 """The kinds whose rules say at how many per cent, with the usual levels."""
+OF_KEYS = (AlertKind.KEY_EXPIRING, AlertKind.KEY_ROTATED, AlertKind.KEY_UNUSED, AlertKind.KEY_LEAKED)
+OF_PLATFORM = (
+    AlertKind.CREDENTIAL_FAILED,
+    AlertKind.AUDIT_TAMPERED,
+    AlertKind.AUDIT_LATE,
+    AlertKind.SINK_FAILING,
+    AlertKind.SIEM_FAILING,
+    AlertKind.BACKUP_FAILED,
+    AlertKind.BACKUP_OVERDUE,
+    AlertKind.DRILL_FAILED,
+    AlertKind.DRILL_OVERDUE,
+)
+ANNOUNCED = (*OF_KEYS, *OF_PLATFORM)
+"""The kinds that other apps announce (`actions/announcements.py`). They are told without a rule, too."""
 WITH_AMOUNT = (AlertKind.DAILY, AlertKind.WEEKLY)
 
 
@@ -105,6 +132,8 @@ class AlertRule(models.Model):
         Raises:
             ValidationError: by field, what to do.
         """
+        if self.kind in OF_PLATFORM and self.tenant_id is not None:
+            raise ValidationError({"tenant": "What this kind tells is the platform's; leave the tenant empty."})
         usual = WITH_LEVELS.get(AlertKind(self.kind)) if self.kind in AlertKind else None
         if self.levels and usual is None:
             raise ValidationError({"levels": "Rules of this kind have no levels; leave it empty."})
@@ -141,6 +170,13 @@ class Alert(models.Model):
                 fields=("rule", "tenant", "subject", "period_start", "level"),
                 condition=Q(cleared_at__isnull=True),
                 name="alert_once_per_crossing",
+            ),
+            # The same of what other apps announce, with or without a rule.
+            models.UniqueConstraint(
+                fields=("kind", "tenant", "subject"),
+                condition=Q(cleared_at__isnull=True, kind__in=ANNOUNCED),
+                name="alert_announced_once",
+                nulls_distinct=False,
             ),
         )
 

@@ -53,7 +53,7 @@ class Budget(models.Model):
         max_length=27,
         blank=True,
         verbose_name="end user",
-        help_text="As the application names the person in safety_identifier or user; kept as a pseudonym.",
+        help_text="As the application names the person in safety_identifier or user; kept as a surrogate.",
     )
     tag = models.CharField(max_length=64, blank=True, help_text="A metadata key that the tenant has declared.")
     tag_value = models.CharField(max_length=64, blank=True)

@@ -13,6 +13,7 @@ class Outcome(models.TextChoices):
     UPSTREAM_ERROR = "upstream_error", "Upstream failed"
     REFUSED = "refused", "Refused"
     FAILED = "failed", "Failed here"
+    BLOCKED = "blocked", "Blocked by a guard"
     OVER_BUDGET = "over_budget", "Ended by a budget"
     SWEPT = "swept", "Process lost, charged at its hold"
 
@@ -33,7 +34,7 @@ class UsageRecord(models.Model):
     served_model = models.CharField(
         max_length=200, blank=True, help_text="The model that answered instead, where a budget downgraded the request."
     )
-    end_user = models.CharField(max_length=27, blank=True, help_text="A pseudonym; see accounts/pseudonyms.py.")
+    end_user = models.CharField(max_length=27, blank=True, help_text="A surrogate; see compliance.Subject.")
     tags = models.JSONField(default=dict, help_text="The declared attribution tags of the request.")
     service_tier = models.CharField(max_length=20, blank=True)
     provider = models.CharField(max_length=50, blank=True)

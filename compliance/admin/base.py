@@ -35,7 +35,8 @@ class Verbs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """An action behind a button, confirmed on a page of its own. `title` has a place for the row's name."""
+    """An action behind a button, confirmed on a page of its own. `title` has a place for the row's name; `form` may ask
+    for more than a reason."""
 
     action: Action
     title: str
@@ -43,6 +44,7 @@ class Step:
     verb: str
     done: str
     grave: bool = False
+    form: type[ReasonForm] = ReasonForm
 
 
 class PageOfRows(ChangeList):
@@ -94,7 +96,11 @@ class _Admin(ModelAdmin):
     ) -> HttpResponseRedirect:
         """What happened to the row, in the audit log."""
         query = urlencode({"target_kind": str(self.opts.model_name), "target_id": object_id})
-        return HttpResponseRedirect(f"{reverse('admin:compliance_auditevent_changelist')}?{query}")
+        return HttpResponseRedirect(f"{reverse('admin:compliance_auditevent_timeline')}?{query}")
+
+    def has_history(self, request: HttpRequest) -> bool:
+        """Whether whoever is signed in may see what was done to a row."""
+        return request.user.has_perm("compliance.view_auditevent")
 
 
 class ReadOnlyAdmin(_Admin):
@@ -105,7 +111,8 @@ class ReadOnlyAdmin(_Admin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        return super().change_view(request, object_id, form_url, {"show_history": False, **(extra_context or {})})
+        shown = {"show_history": self.has_history(request), **(extra_context or {})}
+        return super().change_view(request, object_id, form_url, shown)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -224,18 +231,35 @@ class GovernedAdmin(_Admin):
         buttons: list[Any] = super().get_actions_detail(request, object_id)  # type: ignore[misc]
         return [each for each in buttons if each.method.original_function_name in offered]
 
+    def may_take(self, request: HttpRequest, step: str) -> bool:
+        """Whether whoever is signed in may press that button."""
+        return self.has_change_permission(request)
+
+    def called(self, row: Any) -> str:
+        """What the row's own pages call it."""
+        return str(row)
+
+    def means(self, step: str, row: Any) -> str:
+        """What a step would mean for this very row, where its text cannot know."""
+        return ""
+
+    def render_change_form(self, request: Any, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        if (row := context.get("original")) is not None:
+            context["subtitle"] = self.called(row)
+        return super().render_change_form(request, context, *args, **kwargs)
+
     def take(self, step: str, request: HttpRequest, object_id: str) -> HttpResponse:
         """Asks for confirmation and a reason, then performs the step."""
         row, chosen = self.get_object(request, object_id), self.steps[step]
         if row is None:
             raise Http404
-        if not self.has_change_permission(request):
+        if not self.may_take(request, step):
             raise PermissionDenied
-        form = ReasonForm(request.POST or None, required=chosen.grave)
+        form = chosen.form(request.POST or None, row=row, required=chosen.grave)
         if request.method == "POST" and form.is_valid():
             self._perform_step(chosen, request, row, form.cleaned_data["reason"])
             return self.to_page_of(object_id)
-        return self._confirmation(request, row, chosen, form)
+        return self._confirmation(request, row, chosen, form, means=self.means(step, row))
 
     def _perform_step(self, step: Step, request: HttpRequest, row: Any, reason: str) -> None:
         try:
@@ -243,15 +267,18 @@ class GovernedAdmin(_Admin):
         except refusals.REFUSALS as error:
             messages.error(request, refusals.explain(error))
         else:
-            messages.success(request, step.done.format(row))
+            messages.success(request, step.done.format(self.called(row)))
 
-    def _confirmation(self, request: HttpRequest, row: Any, step: Step, form: ReasonForm) -> TemplateResponse:
+    def _confirmation(
+        self, request: HttpRequest, row: Any, step: Step, form: ReasonForm, means: str = ""
+    ) -> TemplateResponse:
         context = {
             **self.admin_site.each_context(request),
-            "title": step.title.format(row),
+            "title": step.title.format(self.called(row)),
             "opts": self.opts,
             "original": row,
             "step": step,
+            "means": means,
             "form": form,
             "back": self.page_of(str(row.pk)),
         }

@@ -45,8 +45,9 @@ class ReasonForm(forms.Form):
         widget=UnfoldAdminExpandableTextareaWidget(attrs={"rows": 2, "autofocus": True}),
     )
 
-    def __init__(self, *args: Any, required: bool, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, required: bool, row: Any = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.row = row
         self.fields["reason"].required = required
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from django.urls import reverse
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html, format_html_join, strip_tags
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
@@ -21,6 +21,14 @@ def add_url(table: str, **initial: str | int) -> str:
 
 def link(url: str, text: object) -> SafeString:
     return format_html('<a href="{}" class="pcl-link">{}</a>', url, text)
+
+
+def clipped(text: object, *, url: str = "") -> SafeString:
+    """A text of one line in a list, cut off where it is long; the whole of it shows on hovering."""
+    whole = strip_tags(str(text))
+    if url:
+        return format_html('<a href="{}" class="pcl-link pcl-clip" title="{}">{}</a>', url, whole, text)
+    return format_html('<span class="pcl-clip" title="{}">{}</span>', whole, text)
 
 
 def row_of_links(links: Iterable[tuple[str, str]]) -> SafeString:

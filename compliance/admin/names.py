@@ -12,6 +12,10 @@ from django.utils.safestring import SafeString
 
 from compliance.admin.links import link
 
+SPELLED = {"rootkey": "root key"}
+"""What has no table in the admin, in words."""
+NOBODY = {("tenant", "0"): "Canaries of backups", ("auditlog", "all"): "all audit logs"}
+"""What has no row, and is somebody all the same (`backups/canaries.py`)."""
 Reference = tuple[str, str]
 """A kind, as in `Target.kind`, and a primary key as text."""
 
@@ -42,7 +46,7 @@ class Names:
 
     def of(self, kind: str, key: object) -> Name:
         """The name of a row that was among the references, or its number."""
-        return self._known.get((kind, str(key)), Name(f"{kind} {key}"))
+        return self._known.get((kind, str(key))) or Name(_unnamed(kind, str(key)))
 
 
 def choices(kind: str, *, most: int = 1000) -> list[tuple[str, str]]:
@@ -51,10 +55,26 @@ def choices(kind: str, *, most: int = 1000) -> list[tuple[str, str]]:
     return [(str(row.pk), label(row)) for row in _rows(model)[:most]] if model else []
 
 
+def values(kind: str, field: str) -> list[tuple[str, str]]:
+    """The values that a field of such rows can have, and their names."""
+    model = _model_of(kind)
+    found = model._meta.get_field(field).choices if model else None  # type: ignore[union-attr]
+    return [(str(value), str(name)) for value, name in found or ()]
+
+
 def label(row: models.Model) -> str:
     """What a row is called among others to choose from: as its table's own admin says, where it does."""
     label_of: Callable[[models.Model], str] = getattr(admin.site._registry.get(type(row)), "label_of", _title)
     return label_of(row)
+
+
+def _unnamed(kind: str, key: str) -> str:
+    """What has no row, or none any more: its kind and its number. What was only asked for has no number yet."""
+    if (kind, key) in NOBODY:
+        return NOBODY[kind, key]
+    model = _model_of(kind)
+    spelled = SPELLED.get(kind) or (str(model._meta.verbose_name) if model else kind)
+    return f"{spelled} that was asked for" if key == str(None) else f"{spelled} {key}"
 
 
 def _fetch(kind: str, keys: set[str]) -> dict[str, Name]:

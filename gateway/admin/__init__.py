@@ -1,3 +1,23 @@
-from gateway.admin import models, providers
+from gateway.admin import (
+    credentials,
+    guard_decisions,
+    guard_dictionaries,
+    guard_patterns,
+    guard_policies,
+    leaks,
+    models,
+    providers,
+    reviews,
+)
 
-__all__ = ["models", "providers"]
+__all__ = [
+    "credentials",
+    "guard_decisions",
+    "guard_dictionaries",
+    "guard_patterns",
+    "guard_policies",
+    "leaks",
+    "models",
+    "providers",
+    "reviews",
+]

@@ -18,6 +18,8 @@ class Credentials:
     admin_url: str
     admin_username: str
     admin_password: str
+    officer_username: str = ""
+    officer_password: str = ""
 
     def at(self, origin: str) -> "Credentials":
         """The same for a server at another origin, e.g. `http://127.0.0.1:8000`."""

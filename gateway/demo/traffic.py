@@ -44,7 +44,7 @@ class Caller:
     time_zone: str
     habit: Habit
     end_users: tuple[str, ...] = ()
-    """Pseudonyms; those in front come oftener."""
+    """Surrogates; those in front come oftener."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

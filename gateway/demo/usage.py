@@ -1,18 +1,20 @@
 """Fills the usage table with two weeks of traffic, and the budgets with what it cost."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 
 from django.db import connections
-from django.db.models import Q, Sum
+from django.db.models import Max, Q, Sum
 from django.utils import timezone
 
+from accounts.actions import secret_uses
 from accounts.models import ApiKey, Tenant
-from accounts.pseudonyms import pseudonym
 from billing.actions import ledger, usage
 from billing.models import Budget, UsageRecord
 from billing.money import Rates
+from compliance.actions import subjects
 from compliance.contracts import Actor
+from compliance.lookups import lookups_of
 from gateway.demo import tenants, traffic, upstreams
 from gateway.demo.traffic import Caller, Habit
 
@@ -43,6 +45,8 @@ HABITS = {
 
 WITH_END_USERS = ("support", "chatbot")
 END_USERS = 40
+ISSUED = timedelta(days=traffic.DAYS + 1)
+"""So long ago, before the history begins."""
 
 
 def seed() -> None:
@@ -52,6 +56,16 @@ def seed() -> None:
     records = iter(traffic.history(callers, rates=_rates(), until=now))
     while slice_ := list(islice(records, usage.SLICE)):
         usage.insert_records(records=slice_)
+
+
+def date_keys() -> None:
+    """Lets the keys be older than what they were used for, and their secrets have been used when they were."""
+    found = tenants.demo_keys()
+    issued = timezone.now() - ISSUED
+    ApiKey.objects.filter(pk__in=[key.pk for key in found]).update(created_at=issued, secret_since=issued)
+    newest = UsageRecord.objects.filter(api_key_id__in=[key.pk for key in found]).values("api_key_id")
+    used = dict(newest.annotate(last=Max("at")).values_list("api_key_id", "last"))
+    secret_uses.note_uses(times={key.public_id: used[key.pk].timestamp() for key in found if key.pk in used})
 
 
 def open_balances(*, by: Actor) -> None:
@@ -73,8 +87,10 @@ def _caller(key: ApiKey) -> Caller:
 
 
 def _end_users(tenant: Tenant) -> tuple[str, ...]:
-    salt = bytes(tenant.pseudonym_salt)
-    return tuple(pseudonym(f"user-{number}", salt=salt) for number in range(1, END_USERS + 1))
+    names = [f"user-{number}" for number in range(1, END_USERS + 1)]
+    lookups = lookups_of(tenant.pk, names)
+    known = subjects.resolve(tenant_id=tenant.pk, wanted={lookups[name]: name for name in names})
+    return tuple(known[lookups[name]].surrogate for name in names)
 
 
 def _rates() -> dict[str, Rates]:

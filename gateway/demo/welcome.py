@@ -24,12 +24,24 @@ No demo was added to this database, and secrets are shown once only. For new one
 """
 
 
+def _officer(found: Credentials) -> str:
+    """The second person, whom older demos lack."""
+    if not found.officer_password:
+        return ""
+    return f"""
+
+  A second person, who approves what you ask for:
+
+  Sign in   {found.officer_username}
+  Password  {found.officer_password}"""
+
+
 def _first_call(found: Credentials) -> str:
     password = found.admin_password or "(as it was set before)"
     return f"""
   Sign in   {found.admin_username}
   Password  {password}
-  API key   {found.api_key}
+  API key   {found.api_key}{_officer(found)}
 
 With curl:
 

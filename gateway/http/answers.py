@@ -1,7 +1,8 @@
 """Answers as ASGI wants them. Django's response would cost as much as everything else that the front does."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from gateway.http.problems import problem_of
 
@@ -10,8 +11,7 @@ JSON = {"content-type": "application/json"}
 _ONE_LINE = str.maketrans({"\r": " ", "\n": " ", "\0": " "})
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """A whole answer."""
 
     status: int

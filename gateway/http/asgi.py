@@ -24,7 +24,7 @@ from gateway.errors import InvalidKey, InvalidRequest, NotFound, Refusal, TooLar
 from gateway.http import answers, hammered
 from gateway.http.answers import Answer, Header
 from gateway.http.base import Asked, AsyncView, Front, recognise
-from gateway.http.deadline import Deadline
+from gateway.http.deadline import Deadlines
 from gateway.http.sse import EventStream
 from gateway.http.urls import urlpatterns
 from gateway.ids import new_id
@@ -36,8 +36,13 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Headers = dict[bytes, bytes]
 
-_LIMITED = frozenset({"/v1/chat/completions"})
+_LIMITED = frozenset({"/v1/chat/completions", "/v1/moderations"})
 """Paths whose requests are charged to the key's rates."""
+
+MOST_IN_FLIGHT: int = settings.MAX_IN_FLIGHT
+BODY_LIMIT_BYTES: int = settings.BODY_LIMIT_BYTES
+BODY_TIMEOUT_S: int = settings.BODY_TIMEOUT_S
+"""Read once: looking a setting up costs more than looking at the request."""
 
 _TRUSTED = networks(settings.TRUSTED_PROXIES)
 _BEARER = re.compile(rb"bearer +(\S+)\s*", re.IGNORECASE)
@@ -55,6 +60,7 @@ class DataPlane(ASGIHandler):
     def __init__(self) -> None:
         super().__init__()
         self.plane: Plane | None = None
+        self._reading = Deadlines(BODY_TIMEOUT_S)
         self._resolver = get_resolver("gateway.http.urls")
         self._views = {f"/{pattern.pattern}": view for pattern in urlpatterns if (view := _view_of(pattern.callback))}
 
@@ -87,13 +93,18 @@ class DataPlane(ASGIHandler):
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send, *, request_id: str, plane: Plane) -> None:
         headers: Headers = dict(scope["headers"])
-        front = Front(plane=plane, request_id=request_id, address=_address(scope, headers))
+        gpc = headers.get(b"sec-gpc") == b"1"
+        front = Front(plane=plane, request_id=request_id, address=_address(scope, headers), gpc=gpc)
         if not scope["path"].startswith("/v1/"):
             await _send_whole(send, await self._probed(scope, front), request_id)
             return
-        front.token = _check_front(headers, plane)
-        front.principal = await recognise(front.token, plane, address=front.address)
-        front.body = await _read_body(receive)
+        try:
+            front.token = _check_front(headers, plane)
+            front.principal = await recognise(front.token, plane, address=front.address)
+            front.body = await _read_body(receive, self._reading)
+        except Refusal as error:
+            _count(front, error)
+            raise
         spent = plane.hammering.spent(front.principal)
         if spent is not None and scope["path"] in _LIMITED and front.principal.may_come_from(front.address):
             await _send_whole(send, hammered.answer(spent, front), request_id)
@@ -106,13 +117,21 @@ class DataPlane(ASGIHandler):
                 await _send_whole(send, answer, request_id)
 
     async def _answer(self, scope: Scope, front: Front) -> Answer | EventStream:
-        view, kwargs = self._views.get(scope["path"]), {}
-        if view is None:
-            match = self._resolve(scope)
-            view, kwargs = _view_of(match.func), match.kwargs
-        if view is None:
-            raise _not_found(scope)
+        try:
+            view, kwargs = self._view(scope)
+        except NotFound as error:
+            _count(front, error)
+            raise
         return await view().dispatch(Asked(front, scope["method"]), **kwargs)
+
+    def _view(self, scope: Scope) -> tuple[type[AsyncView], dict[str, Any]]:
+        """What answers, and with which parts of the path."""
+        if (view := self._views.get(scope["path"])) is not None:
+            return view, {}
+        match = self._resolve(scope)
+        if (view := _view_of(match.func)) is None:
+            raise _not_found(scope)
+        return view, match.kwargs
 
     async def _probed(self, scope: Scope, front: Front) -> Answer:
         """What a probe answers; those are plain Django views."""
@@ -126,6 +145,16 @@ class DataPlane(ASGIHandler):
             return self._resolver.resolve(scope["path"])
         except Resolver404:
             raise _not_found(scope) from None
+
+
+def _count(front: Front, error: Refusal) -> None:
+    """Puts on record what is refused before a view sees it."""
+    plane = front.plane
+    if front.principal is None:
+        plane.strangers.count(front.address, code=error.code)
+    else:
+        status = plane.status_of(error)
+        plane.refusals.count(front.principal, request_id=front.request_id, model="", code=error.code, status=status)
 
 
 def _not_found(scope: Scope) -> NotFound:
@@ -163,14 +192,14 @@ class _Listening:
 
 def _check_front(headers: Headers, plane: Plane) -> Token:
     """Refuses what needs neither body nor look-up. Returns the key's text."""
-    if plane.in_flight > settings.MAX_IN_FLIGHT:
+    if plane.in_flight > MOST_IN_FLIGHT:
         raise Unavailable("The gateway is at its limit of requests at once. Retry in a moment.")
     if plane.draining:
         raise Unavailable("The gateway is shutting down. Retry in a moment.")
     token = _token(headers)
     if token is None:
         raise InvalidKey
-    if _content_length(headers) > settings.BODY_LIMIT_BYTES:
+    if _content_length(headers) > BODY_LIMIT_BYTES:
         raise _too_large()
     return token
 
@@ -188,12 +217,12 @@ def _content_length(headers: Headers) -> int:
 
 
 def _too_large() -> TooLarge:
-    return TooLarge(f"The body is too large; at most {settings.BODY_LIMIT_BYTES} bytes are read.")
+    return TooLarge(f"The body is too large; at most {BODY_LIMIT_BYTES} bytes are read.")
 
 
-async def _read_body(receive: Receive) -> bytes:
+async def _read_body(receive: Receive, reading: Deadlines) -> bytes:
     """The whole body, within its limits of size and time."""
-    deadline = Deadline(settings.BODY_TIMEOUT_S)
+    deadline = reading.begin()
     pieces = bytearray()
     try:
         more = True
@@ -203,11 +232,11 @@ async def _read_body(receive: Receive) -> bytes:
                 raise InvalidRequest("The body did not arrive to its end.")
             pieces += message.get("body", b"")
             more = message.get("more_body", False)
-            if len(pieces) > settings.BODY_LIMIT_BYTES:
+            if len(pieces) > BODY_LIMIT_BYTES:
                 raise _too_large()
     except asyncio.CancelledError:
         if deadline.has_cancelled():
-            raise TooSlow(f"The body did not arrive within {settings.BODY_TIMEOUT_S} s.") from None
+            raise TooSlow(f"The body did not arrive within {BODY_TIMEOUT_S} s.") from None
         raise
     finally:
         deadline.lift()
@@ -221,15 +250,14 @@ def _address(scope: Scope, headers: Headers) -> str:
     return client_address(str(peer), headers.get(b"x-forwarded-for", b"").decode("latin-1"), _TRUSTED)
 
 
-def _start(status: int, headers: list[Header], request_id: str) -> Message:
+def _start(status: int, headers: list[Header], request_id: str, *further: Header) -> Message:
     own = request_id.encode()
     ids = ((b"x-request-id", own), (b"request-id", own), (b"x-portcullis-decision", own))
-    return {"type": "http.response.start", "status": status, "headers": [*headers, *ids]}
+    return {"type": "http.response.start", "status": status, "headers": [*headers, *further, *ids]}
 
 
 async def _send_whole(send: Send, answer: Answer, request_id: str) -> None:
-    headers = [*answer.headers, (b"content-length", str(len(answer.body)).encode())]
-    await send(_start(answer.status, headers, request_id))
+    await send(_start(answer.status, answer.headers, request_id, (b"content-length", b"%d" % len(answer.body))))
     await send({"type": "http.response.body", "body": answer.body})
 
 

@@ -8,6 +8,7 @@ left out: `Asked` takes its place.
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
+import msgspec
 from django.conf import settings
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import BasePermission
@@ -22,9 +23,11 @@ from gateway.http.sse import EventStream
 from gateway.plane import Plane
 from gateway.principal import Principal
 
+_PEPPERS: dict[int, bytes] = settings.KEY_PEPPERS
+_NEWEST = max(_PEPPERS)
 
-@dataclass(slots=True, kw_only=True)
-class Front:
+
+class Front(msgspec.Struct, kw_only=True):
     """What the front found of a request before a view gets it. Without a principal it is a probe."""
 
     plane: Plane
@@ -33,6 +36,7 @@ class Front:
     token: Token | None = None
     principal: Principal | None = None
     body: bytes = b""
+    gpc: bool = False
 
 
 @dataclass(slots=True)
@@ -61,7 +65,10 @@ async def recognise(token: Token, plane: Plane, *, address: str) -> Principal:
     if wait_ms and not plane.snapshots.has(token.public_id) and not await plane.known_ids.has(token.public_id):
         raise _too_many_wrong(wait_ms)
     try:
-        return await _found(token, plane)
+        principal = _matched(await plane.snapshots.principal(token.public_id), token)
+        plane.uses.note(token.public_id)
+        plane.rehashing.note(token, principal)
+        return principal
     except InvalidKey:
         plane.failed_keys.count(address)
         if wait_ms:
@@ -69,11 +76,9 @@ async def recognise(token: Token, plane: Plane, *, address: str) -> Principal:
         raise
 
 
-async def _found(token: Token, plane: Plane) -> Principal:
-    principal = await plane.snapshots.principal(token.public_id)
-    peppers = settings.KEY_PEPPERS
-    stored, version = (principal.digest, principal.pepper_version) if principal else (b"", max(peppers))
-    right = tokens.matches(token.text, stored=stored, version=version, peppers=peppers)
+def _matched(principal: Principal | None, token: Token) -> Principal:
+    stored, version = (principal.digest, principal.pepper_version) if principal else (b"", _NEWEST)
+    right = tokens.matches(token.text, stored=stored, version=version, peppers=_PEPPERS)
     if principal is None or not right or not principal.usable or token.environment != principal.environment:
         raise InvalidKey
     return principal

@@ -8,7 +8,7 @@ import asyncio
 import hmac
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_network
 from typing import Any
 
@@ -98,6 +98,8 @@ class Figures(Collector):
         yield self._gauge("resident_memory_bytes", "Memory of the process.", _resident_bytes())
         yield self._backlogs()
         yield from self._batches()
+        yield from self._of_content()
+        yield from self._of_guards()
         yield self._gauge("ledger_readable", "Whether the ledger's health could be read.", self._health is not None)
         if self._health is not None:
             yield from self._of_ledger(self._health)
@@ -128,6 +130,52 @@ class Figures(Collector):
             for call, batcher in self._batchers():
                 family.add_metric((self._process, call), getattr(batcher, counted))
             yield family
+
+    def _of_content(self) -> Iterator[Metric]:
+        writer = self._plane.transcripts
+        family = CounterMetricFamily(
+            "portcullis_content_decisions",
+            "Requests of tenants that store, by why they were not stored; stored: they were.",
+            labels=("process", "reason"),
+        )
+        for reason, count in writer.decisions.items():
+            family.add_metric((self._process, reason or "stored"), count)
+        yield family
+        yield self._counter("content_decisions_lost", "Decisions that could not be put on record.", writer.lost)
+        yield self._gauge("content_queue", "Requests that wait to be stored or decided about.", len(writer))
+        yield self._gauge("content_queue_bytes", "What they take.", writer.queued_bytes)
+        yield self._gauge("content_lag_seconds", "Since the oldest of them was answered.", writer.lag_s)
+
+    def _of_guards(self) -> Iterator[Metric]:
+        metrics, writer = self._plane.metrics, self._plane.decisions
+        yield self._labelled(
+            "guard_findings",
+            "What guards found, by what was done about it.",
+            ("guard", "action", "direction"),
+            metrics.guard_findings,
+        )
+        yield self._labelled(
+            "guard_failures",
+            "Guards that raised or had no time left, by what was done then.",
+            ("guard", "error", "action"),
+            metrics.guard_failures,
+        )
+        yield self._histogram("guarding_seconds", "How long the guards of a request took.", metrics.guarding)
+        yield self._gauge("guard_decisions_queue", "Decisions of guards that wait to be put on record.", len(writer))
+        yield self._counter("guard_decisions_lost", "Those that could not be put on record.", writer.lost)
+        moderating = self._plane.moderating
+        yield self._counter("moderation_calls", "Calls of moderation models by guards.", moderating.calls)
+        yield self._counter("moderation_failures", "Times that such a model had no answer.", moderating.failures)
+        lost = self._plane.remembering.lost
+        yield self._counter("guard_placeholders_lost", "Values that could not be kept for later requests.", lost)
+
+    def _labelled(
+        self, name: str, about: str, labels: tuple[str, ...], counts: Mapping[tuple[str, str, str], int]
+    ) -> Metric:
+        family = CounterMetricFamily(f"portcullis_{name}", about, labels=("process", *labels))
+        for values, count in counts.items():
+            family.add_metric((self._process, *values), count)
+        return family
 
     def _batchers(self) -> "Iterator[tuple[str, Batcher[Any, Any]]]":
         for name, batcher in vars(self._plane.ledger).items():

@@ -14,6 +14,8 @@ _AS_IT_WAS: Mapping[MeterKind, int] = {}
 def of_exchange(exchange: Exchange) -> dict[str, str]:
     """Everything that is known of an exchange when its answer, or its refusal, begins."""
     headers = {"openai-processing-ms": str(int((time.perf_counter() - exchange.started) * 1000))}
+    if exchange.gpc:
+        headers["x-portcullis-gpc"] = "honoured"
     if exchange.standing is not None:
         headers.update(of_standing(exchange.standing, freed=_freed(exchange)))
     if exchange.route is not None:

@@ -1,6 +1,7 @@
 """Whether the process lives, and whether it should get requests. No key is needed."""
 
 import asyncio
+import gc
 
 import msgspec
 import psycopg
@@ -8,6 +9,7 @@ from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse
 
+from gateway import memory
 from gateway.errors import Unavailable, WrongMethod
 from gateway.plane import Plane
 
@@ -75,5 +77,8 @@ def _require_migrated() -> None:
                 if executor.migration_plan(executor.loader.graph.leaf_nodes(app)):
                     raise _NotReady
                 _migrated.add(alias)
+                del executor
+                gc.collect()  # a graph of migrations is made of cycles: 2 MB, which would stay for long
+                memory.give_back()
     except (Error, psycopg.Error) as error:
         raise _NotReady from error

@@ -27,10 +27,14 @@ class Problem:
 _STATUS: dict[type[BaseException], int] = {
     errors.InvalidKey: 401,
     errors.NotAllowed: 403,
+    errors.ConsentRequired: 403,
+    errors.EndUserBlocked: 403,
     errors.NotFound: 404,
     errors.WrongMethod: 405,
     errors.ModelNotFound: 404,
     errors.InvalidRequest: 400,
+    errors.ContentRefused: 400,
+    errors.ContentUnchecked: 400,
     errors.TooLarge: 413,
     errors.TooSlow: 408,
     errors.RateLimited: 429,
@@ -43,9 +47,13 @@ _STATUS: dict[type[BaseException], int] = {
 }
 _TYPE: dict[type[BaseException], str] = {
     errors.InvalidKey: "invalid_request_error",
+    errors.ConsentRequired: "permission_denied",
+    errors.EndUserBlocked: "permission_denied",
     errors.NotFound: "invalid_request_error",
     errors.WrongMethod: "invalid_request_error",
     errors.ModelNotFound: "invalid_request_error",
+    errors.ContentRefused: "invalid_request_error",
+    errors.ContentUnchecked: "content_not_checked",
     errors.TooLarge: "invalid_request_error",
     errors.UpstreamRejected: "invalid_request_error",
     errors.BudgetExceeded: "budget_exceeded",
@@ -96,13 +104,20 @@ def _headers(error: BaseException) -> dict[str, str]:
 def _retry_headers(error: BaseException) -> dict[str, str]:
     if isinstance(error, errors.Unavailable):
         return _wait(1_000)
-    if isinstance(error, errors.RateLimited) and error.wait_ms is not None and error.wait_ms <= LONGEST_WAIT_MS:
-        return _wait(error.wait_ms)
+    if isinstance(error, errors.RateLimited):
+        return of_rate(error.wait_ms)
     if isinstance(error, errors.UpstreamTimeout | errors.UpstreamRejected) or not isinstance(error, _RETRIED):
         return {"x-should-retry": "false"}
     if isinstance(error, errors.UpstreamFailed) and error.retry_after_s is not None:
         return _wait(min(int(error.retry_after_s * 1000), LONGEST_WAIT_MS))
     return {}
+
+
+def of_rate(wait_ms: int | None) -> dict[str, str]:
+    """When to try again, of a rate that has room again in `wait_ms`."""
+    if wait_ms is None or wait_ms > LONGEST_WAIT_MS:
+        return {"x-should-retry": "false"}
+    return _wait(wait_ms)
 
 
 def _wait(milliseconds: int) -> dict[str, str]:

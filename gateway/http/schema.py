@@ -1,15 +1,21 @@
-"""What the API schema says of the data plane: its shapes come from the types that requests are checked with."""
+"""What the API schema says of the data plane: its shapes come from the types that requests are checked with.
+
+Only `config/api_urls.py` imports it, and views do not name what describes them: drf-spectacular, which imports the test
+frameworks of Django and of Python, would take 6 MB of every process that serves the data plane.
+"""
 
 from typing import Any
 
 import msgspec
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 
+from gateway.http import views
 from gateway.wire.chat import ChatRequest
+from gateway.wire.moderation import ModerationRequest
 
 _REF = "#/components/schemas/{name}"
-(_chat,), COMPONENTS = msgspec.json.schema_components([ChatRequest], ref_template=_REF)
+(_chat, _moderation), COMPONENTS = msgspec.json.schema_components([ChatRequest, ModerationRequest], ref_template=_REF)
 
 _ERROR: dict[str, Any] = {
     "type": "object",
@@ -32,6 +38,13 @@ _COMPLETION: dict[str, Any] = {
     "description": "The upstream's chat completion, unchanged.",
     "required": ["choices"],
     "properties": {"choices": {"type": "array", "items": {"type": "object"}}, "usage": {"type": "object"}},
+    "additionalProperties": True,
+}
+_MODERATED: dict[str, Any] = {
+    "type": "object",
+    "description": "The upstream's moderation, unchanged.",
+    "required": ["results"],
+    "properties": {"results": {"type": "array", "items": {"type": "object"}}},
     "additionalProperties": True,
 }
 _MODEL: dict[str, Any] = {
@@ -61,6 +74,7 @@ _EVERYWHERE = {
 }
 _CALLING = {
     400: "The body is invalid; `param` names the field.",
+    403: "The key lacks the scope, or comes from the wrong network; or the tenant needs the end user's consent.",
     429: "A rate, token rate, concurrency or budget is used up.",
     502: "The upstream failed.",
     504: "The upstream did not answer in time.",
@@ -85,6 +99,12 @@ CHAT_COMPLETIONS: dict[str, Any] = {
         {(200, "application/json"): _COMPLETION, (200, "text/event-stream"): _EVENTS}, {**_EVERYWHERE, **_CALLING}
     ),
 }
+MODERATIONS: dict[str, Any] = {
+    "operation_id": "createModeration",
+    "tags": ["moderations"],
+    "request": {"application/json": _moderation},
+    "responses": _responses({(200, "application/json"): _MODERATED}, {**_EVERYWHERE, **_CALLING}),
+}
 MODELS: dict[str, Any] = {
     "operation_id": "listModels",
     "tags": ["models"],
@@ -96,6 +116,11 @@ MODEL: dict[str, Any] = {
     "parameters": [OpenApiParameter("model", str, OpenApiParameter.PATH, description="A model's name.")],
     "responses": _responses({(200, "application/json"): _MODEL}, _EVERYWHERE),
 }
+
+extend_schema(**CHAT_COMPLETIONS)(views.ChatCompletions.post)
+extend_schema(**MODERATIONS)(views.Moderations.post)
+extend_schema(**MODELS)(views.Models.get)
+extend_schema(**MODEL)(views.ModelDetail.get)
 
 
 class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

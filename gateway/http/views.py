@@ -1,12 +1,11 @@
 """The data plane's endpoints."""
 
 import msgspec
-from drf_spectacular.utils import extend_schema
 
 from gateway import pipeline
 from gateway.errors import ModelNotFound, Refusal
 from gateway.exchange import Exchange
-from gateway.http import answers, headers, schema
+from gateway.http import answers, headers
 from gateway.http.answers import Answer
 from gateway.http.base import Asked, AsyncView
 from gateway.http.sse import EventStream
@@ -18,10 +17,9 @@ class ChatCompletions(AsyncView):
 
     scope = "chat"
 
-    @extend_schema(**schema.CHAT_COMPLETIONS)
     async def post(self, asked: Asked) -> Answer | EventStream:
         front = asked.front
-        exchange = Exchange(request_id=front.request_id, principal=asked.principal, body=front.body)
+        exchange = Exchange(request_id=front.request_id, principal=asked.principal, body=front.body, gpc=front.gpc)
         try:
             await pipeline.run(exchange, front.plane)
         except Refusal as error:
@@ -32,6 +30,23 @@ class ChatCompletions(AsyncView):
                 headers=headers.of_exchange(exchange),
                 within_s=exchange.lease_s,
             )
+        return answers.whole(exchange.given, headers=headers.of_exchange(exchange))
+
+
+class Moderations(AsyncView):
+    """Says of texts whether, and for what, a moderation model flags them."""
+
+    scope = "moderations"
+
+    async def post(self, asked: Asked) -> Answer:
+        front = asked.front
+        exchange = Exchange(
+            request_id=front.request_id, principal=asked.principal, body=front.body, gpc=front.gpc, is_chat=False
+        )
+        try:
+            await pipeline.run(exchange, front.plane, stages=pipeline.MODERATION)
+        except Refusal as error:
+            return answers.refused(error, headers.of_exchange(exchange))
         return answers.whole(exchange.answer, headers=headers.of_exchange(exchange))
 
 
@@ -40,7 +55,6 @@ class Models(AsyncView):
 
     scope = "models"
 
-    @extend_schema(**schema.MODELS)
     async def get(self, asked: Asked) -> Answer:
         table = await asked.front.plane.snapshots.routes()
         data = [_described(model) for name, model in sorted(table.models.items()) if asked.principal.may_use(name)]
@@ -52,7 +66,6 @@ class ModelDetail(AsyncView):
 
     scope = "models"
 
-    @extend_schema(**schema.MODEL)
     async def get(self, asked: Asked, model: str) -> Answer:
         found = (await asked.front.plane.snapshots.routes()).models.get(model)
         if found is None or not asked.principal.may_use(model):

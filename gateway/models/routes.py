@@ -1,4 +1,4 @@
-"""Where requests can go: providers, their credentials, models and the deployments that serve them."""
+"""Where requests can go: providers, models and the deployments that serve them."""
 
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator, URLValidator
 from django.db import models
@@ -41,20 +41,6 @@ class Provider(models.Model):
 
     def __str__(self) -> str:
         return self.name
-
-
-class ProviderCredential(models.Model):
-    """The secret that a provider is called with, encrypted under the root key."""
-
-    audit_secret_fields = frozenset({"sealed"})
-
-    provider = models.OneToOneField(Provider, on_delete=models.CASCADE, related_name="credential")
-    sealed = models.BinaryField(editable=False)
-    last_four = models.CharField(max_length=4, editable=False, blank=True)
-    changed_at = models.DateTimeField(auto_now=True)
-
-    def __str__(self) -> str:
-        return f"…{self.last_four}"
 
 
 class Model(models.Model):

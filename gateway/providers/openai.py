@@ -21,6 +21,9 @@ _NULL = b"null"
 _EVENT_END = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 DONE = b"[DONE]"
 OUTPUT_LIMIT_FIELDS = ("max_tokens", "max_completion_tokens")
+PERSON_FIELDS = ("safety_identifier", "user")
+"""What tells the upstream who the end user is."""
+
 MOST_TOKENS = 10**8
 """Nothing that an upstream reports beyond it is believed."""
 
@@ -32,6 +35,10 @@ def url(route: Route) -> str:
     return f"{route.base_url}/chat/completions"
 
 
+def moderations_url(route: Route) -> str:
+    return f"{route.base_url}/moderations"
+
+
 def headers(route: Route) -> dict[str, str]:
     sent = {"Content-Type": "application/json", "Accept-Encoding": "identity", "User-Agent": "portcullis"}
     if route.credential:
@@ -40,15 +47,25 @@ def headers(route: Route) -> dict[str, str]:
 
 
 def request_body(
-    payload: Mapping[str, Any], *, route: Route, output_limit: int, service_tier: str | None, stream: bool
+    payload: Mapping[str, Any],
+    *,
+    route: Route,
+    output_limit: int,
+    service_tier: str | None,
+    end_user: str,
+    stream: bool,
 ) -> bytes:
     """The client's body with the upstream's model and the service tier that is priced, always asking for usage, and
-    with `output_limit` in the one field that the upstream heeds, whichever the client used."""
+    with `output_limit` in the one field that the upstream heeds, whichever the client used. Where the client names its
+    end user, `end_user` stands instead."""
     sent = {name: value for name, value in payload.items() if name not in OUTPUT_LIMIT_FIELDS}
     sent["model"] = route.upstream_model
     sent[route.output_limit_field] = output_limit
     if service_tier is not None:
         sent["service_tier"] = service_tier
+    for name in PERSON_FIELDS:
+        if sent.get(name):
+            sent[name] = end_user
     if stream:
         sent["stream_options"] = {**(payload.get("stream_options") or {}), "include_usage": True}
     return _encode(sent)

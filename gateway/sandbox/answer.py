@@ -74,6 +74,8 @@ def _choice(request: ChatRequest, *, seed: int, limit: int | None) -> Choice:
 
 def _content(request: ChatRequest, seed: int) -> tuple[str, ...]:
     knobs = request.sandbox
+    if knobs.again is not None and any(message.role == "assistant" for message in request.messages):
+        return token_pieces(knobs.again)
     if knobs.text is not None:
         return token_pieces(knobs.text)
     if request.response_format is not None and request.response_format.type != "text":

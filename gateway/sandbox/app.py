@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 from aiohttp import web
 
-from gateway.sandbox import answer, chat, errors, wire
+from gateway.sandbox import answer, chat, errors, moderation, wire
 from gateway.sandbox.delivery import Delivery
 from gateway.sandbox.fast import FixedAnswers
 from gateway.sandbox.journal import Journal, RequestRecord
@@ -39,10 +39,16 @@ class Sandbox:
         self._respond: Responder = self._fixed.respond if options.fast else self._answer
 
     async def chat_completions(self, http: web.Request) -> web.StreamResponse:
+        return await self._recorded(http, self._respond)
+
+    async def moderations(self, http: web.Request) -> web.StreamResponse:
+        return await self._recorded(http, self._moderate)
+
+    async def _recorded(self, http: web.Request, respond: Responder) -> web.StreamResponse:
         record = self._journal.open(authorization_present="Authorization" in http.headers)
         try:
             self._authorize(http)
-            return await self._respond(http, record)
+            return await respond(http, record)
         except errors.ApiError as error:
             return _error_response(error)
         except asyncio.CancelledError:
@@ -71,6 +77,18 @@ class Sandbox:
             return await delivery.whole(wire.whole(reply, envelope), tokens=reply.tokens)
         events = wire.stream(reply, envelope, include_usage=request.include_usage, chunks=request.sandbox.chunks)
         return await delivery.stream(events)
+
+    async def _moderate(self, http: web.Request, record: RequestRecord) -> web.StreamResponse:
+        body = await _read(http)
+        request = moderation.parse(body)
+        record.model = request.model
+        if self._options.record_bodies:
+            record.body = _without_knobs(body)
+        delivery = Delivery(http, record=record, journal=self._journal, knobs=request.knobs)
+        await delivery.before_answer()
+        if request.knobs.cut:
+            return delivery.cut()
+        return await delivery.whole(moderation.answer(request, id=record.id), tokens=0)
 
     async def models(self, http: web.Request) -> web.Response:
         try:
@@ -119,6 +137,7 @@ def create_app(options: Options) -> web.Application:
     app.add_routes(
         [
             web.post("/v1/chat/completions", sandbox.chat_completions),
+            web.post("/v1/moderations", sandbox.moderations),
             web.get("/v1/models", sandbox.models),
             web.get("/v1/models/{name}", sandbox.model),
             web.get("/_sandbox/requests", sandbox.requests),

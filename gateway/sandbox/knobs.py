@@ -22,6 +22,7 @@ class Knobs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tokens: Count | None = None
     chunks: Annotated[int, msgspec.Meta(ge=1, le=5_000_000)] | None = None
     text: str | None = None
+    again: str | None = None  # in place of `text` where the assistant has answered before
     chars: Annotated[int, msgspec.Meta(ge=1, le=20_000_000)] | None = None
     tool_call: bool = False
 

@@ -5,7 +5,7 @@ import time
 from billing import charging, money
 from billing.charging import Facts
 from billing.contracts import MeterKind, MeterSet, MeterSpec
-from gateway import pricing
+from gateway import answers_judged, asking_again, pricing
 from gateway.allowance import SLICE_TOKENS
 from gateway.errors import BudgetExceeded, RateLimited, Refusal
 from gateway.exchange import Exchange
@@ -63,15 +63,40 @@ def _bound(exchange: Exchange) -> None:
     exchange.input_tokens = exchange.input_estimate + MARGIN_PER_MESSAGE * len(prompt.messages)
     if exchange.unbounded:
         exchange.input_tokens = max(model.context_tokens or 0, exchange.input_tokens)
-    choices = chat.n or 1
-    exchange.output_limit = chat.output_limit or exchange.principal.limits.output_tokens_cap
+    choices, exchange.calls_held = chat.n or 1, 1
+    cap = exchange.principal.limits.output_tokens_cap
+    exchange.output_limit = (chat.output_limit or cap) if exchange.is_chat else 0
     exchange.output_most = exchange.output_limit * choices
     exchange.output_tokens = exchange.output_most
-    if exchange.streamed and chat.output_limit is None and not model.hidden_reasoning:
+    if _is_sliced(exchange):
         exchange.output_tokens = min(SLICE_TOKENS * choices, exchange.output_most)
     exchange.lease_s = int(max(route.connect_timeout_s + route.total_timeout_s for route in exchange.routes)) + 1
-    exchange.hold_nano = max(
-        pricing.hold_nano(route, chat, input_tokens=exchange.input_tokens, output_tokens=exchange.output_tokens)
+    exchange.hold_nano = _hold_nano(exchange, input_tokens=exchange.input_tokens)
+    if asking_again.wanted(exchange) is not None:
+        _bound_again(exchange)
+
+
+def _is_sliced(exchange: Exchange) -> bool:
+    """Whether the hold is extended while the answer streams, instead of covering all of it."""
+    if not exchange.streamed or exchange.request.output_limit is not None or exchange.served.hidden_reasoning:
+        return False
+    return not answers_judged.is_kept_back(exchange)
+
+
+def _bound_again(exchange: Exchange) -> None:
+    """Adds what a second call may take and cost."""
+    input_tokens = asking_again.input_most(exchange)
+    exchange.calls_held = 2
+    exchange.hold_nano += _hold_nano(exchange, input_tokens=input_tokens)
+    exchange.input_tokens += input_tokens
+    exchange.output_most *= 2
+    exchange.output_tokens *= 2
+    exchange.lease_s *= 2
+
+
+def _hold_nano(exchange: Exchange, *, input_tokens: int) -> int:
+    return max(
+        pricing.hold_nano(route, exchange.request, input_tokens=input_tokens, output_tokens=exchange.output_tokens)
         for route in exchange.routes
     )
 

@@ -1,90 +1,113 @@
-"""Passes a stream on, piece by piece as it comes, and reads along."""
+"""Passes a stream on, piece by piece as it comes, and reads along; guards look at it in between."""
 
 from collections.abc import AsyncIterator, Sequence
 
+from gateway import guarded, reading_along
 from gateway.allowance import Allowance
-from gateway.errors import BudgetExceeded, UpstreamCut, UpstreamFailed
+from gateway.errors import BudgetExceeded, ContentRefused, Refusal, UpstreamCut, UpstreamFailed
 from gateway.exchange import Exchange
+from gateway.guarded import Passing
 from gateway.plane import Plane
 from gateway.produced import Mark
 from gateway.providers import openai
-
-_PREFIX = b"data: "
+from gateway.upstream import UpstreamAnswer
 
 
 async def run(exchange: Exchange, plane: Plane) -> AsyncIterator[bytes]:
-    """Yields the events for the client, all but the last one (`[DONE]`); writes `produced`, `reported`, `service_tier`.
+    """Yields the events for the client, all but the last one (`[DONE]`); writes `produced`, `reported`, `service_tier`
+    and `guard_streams`.
 
     Raises:
         UpstreamFailed: the stream ended early, or with an error.
         BudgetExceeded: a budget had no room for more; the client was told `finish_reason: "length"`.
         Unavailable: more could not be held for, as the ledger did not answer.
+        ContentRefused: a guard ended it; nothing of what it found went out.
     """
+    if exchange.kept_back:
+        reading_along.forget(exchange)
     assert exchange.upstream is not None
-    batch = exchange.first_events
-    allowance = Allowance(exchange, plane.ledger)
-    while batch:
+    passing, allowance = guarded.passing(exchange), Allowance(exchange, plane.ledger)
+    batch: Sequence[bytes] = exchange.first_events
+    failure: Refusal | None = None
+    while True:
         passed = exchange.produced.mark()
-        pieces, failure = _read(exchange, batch)
-        if not await allowance.covers():
-            yield _as_far_as_held(exchange, pieces, passed)
-            raise BudgetExceeded("The answer was ended here: a budget has no room for more.", resets_at=None)
-        if pieces:
-            yield b"".join(pieces)
-        if failure:
-            raise failure
-        if openai.DONE in batch:
+        events, failure = _read(exchange, batch) if batch else ([], failure or _cut(exchange))
+        is_covered = await allowance.covers()
+        if not is_covered:
+            events, failure = _as_far_as_held(exchange, events, passed), _over_budget()
+        is_last = failure is not None or not batch or openai.DONE in batch
+        events, refused = _looked_at(passing, events, is_last=is_last)
+        if not is_covered and refused is None:
+            events.append(openai.length_event(exchange.first_events[0], choices=exchange.request.n or 1))
+        if events:
+            yield b"".join(map(_framed, events))
+        if (error := refused or failure) is not None:
+            raise error
+        if is_last:
             return
-        batch = await exchange.upstream.next_events()
-    if not exchange.finished:  # some say that they have finished, and leave out `[DONE]`
-        raise UpstreamCut("The upstream closed the connection before its answer was complete.")
+        batch, failure = await _next(exchange.upstream)
 
 
-def _read(exchange: Exchange, batch: Sequence[bytes]) -> tuple[list[bytes], UpstreamFailed | None]:
-    """Notes what the events of `batch` say. Returns those that the client gets, framed, and why there are no more."""
-    framed: list[bytes] = []
+async def _next(upstream: UpstreamAnswer) -> tuple[Sequence[bytes], Refusal | None]:
+    """The next events; none where there are no more, and why that is if it should not be."""
+    try:
+        return await upstream.next_events(), None
+    except UpstreamFailed as failure:
+        return (), failure
+
+
+def _cut(exchange: Exchange) -> Refusal | None:
+    """What is wrong where a stream has ended; some upstreams say that they have finished, and leave out `[DONE]`."""
+    if exchange.finished:
+        return None
+    return UpstreamCut("The upstream closed the connection before its answer was complete.")
+
+
+def _read(exchange: Exchange, batch: Sequence[bytes]) -> tuple[list[bytes], Refusal | None]:
+    """Notes what the events of `batch` say. Returns those that the client gets, and why there are no more."""
+    events: list[bytes] = []
+    if exchange.events is not None:
+        exchange.events += batch
     for data in batch:
         if data == openai.DONE:
             break
         try:
-            if _is_for_client(exchange, data):
-                framed.append(_framed(data))
+            chunk = reading_along.read(exchange, data)
         except UpstreamFailed as failure:
-            return framed, failure
-    return framed, None
+            return events, failure
+        if not chunk.only_usage or exchange.request.wants_usage_chunk:
+            events.append(data)
+    return events, None
 
 
-def _as_far_as_held(exchange: Exchange, pieces: list[bytes], passed: Mark) -> bytes:
-    """What of the last pieces the hold is enough for, and the chunk that says that the answer ends for its length."""
+def _looked_at(
+    passing: Passing | None, events: list[bytes], *, is_last: bool
+) -> tuple[list[bytes], ContentRefused | None]:
+    """The events as guards let them pass, and why there are no more. `is_last`: nothing comes after them."""
+    if passing is None:
+        return events, None
+    try:
+        return passing.events(events, is_last=is_last)
+    except ValueError as error:
+        raise UpstreamCut("The upstream's answer cannot be read.") from error
+
+
+def _as_far_as_held(exchange: Exchange, events: list[bytes], passed: Mark) -> list[bytes]:
+    """Those of the last events that the hold is enough for."""
     produced = exchange.produced
     produced.reset(passed)
-    for number, piece in enumerate(pieces):
+    for number, event in enumerate(events):
         before = produced.mark()
-        produced.add(openai.read(piece.removeprefix(_PREFIX)).produced)
+        produced.add(openai.read(event).produced)
         if produced.about() > exchange.output_tokens:
             produced.reset(before)
-            pieces = pieces[:number]
-            break
-    ended = openai.length_event(exchange.first_events[0], choices=exchange.request.n or 1)
-    return b"".join((*pieces, _framed(ended)))
+            return events[:number]
+    return events
+
+
+def _over_budget() -> BudgetExceeded:
+    return BudgetExceeded("The answer was ended here: a budget has no room for more.", resets_at=None)
 
 
 def _framed(data: bytes) -> bytes:
-    return _PREFIX + data + b"\n\n"
-
-
-def _is_for_client(exchange: Exchange, data: bytes) -> bool:
-    try:
-        chunk = openai.read(data)
-    except ValueError as error:
-        raise UpstreamCut("The upstream's answer cannot be read.") from error
-    if chunk.error:
-        raise UpstreamFailed("The upstream failed in the middle of its answer.")
-    if chunk.produced:
-        exchange.produced.add(chunk.produced)
-    exchange.finished |= chunk.finished
-    if chunk.tokens is not None:
-        exchange.reported = chunk.tokens
-    if chunk.service_tier:
-        exchange.service_tier = chunk.service_tier
-    return not chunk.only_usage or exchange.request.wants_usage_chunk
+    return b"data: " + data + b"\n\n"

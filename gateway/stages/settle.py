@@ -22,6 +22,7 @@ def run(exchange: Exchange) -> Settlement:
         exchange.cost_nano = pricing.cost_nano(
             exchange.route, exchange.request, exchange.tokens, served_tier=exchange.service_tier
         )
+    _add_earlier(exchange)
     exchange.over_budget = exchange.exceeded(cost_nano=exchange.cost_nano) or exchange.over_budget
     return Settlement(
         request_id=exchange.request_id,
@@ -32,10 +33,20 @@ def run(exchange: Exchange) -> Settlement:
     )
 
 
+def _add_earlier(exchange: Exchange) -> None:
+    """Charges an earlier call of the exchange beside its last one, each with its own fee."""
+    earlier, route = exchange.earlier, exchange.route
+    if earlier is None or route is None:
+        return
+    exchange.cost_nano += pricing.cost_nano(route, exchange.request, earlier.tokens, served_tier=earlier.service_tier)
+    exchange.tokens = exchange.tokens.plus(earlier.tokens)
+    exchange.estimated |= earlier.estimated
+
+
 def _used(exchange: Exchange) -> tuple[Tokens, bool]:
     """What was used, and whether that was counted here: upstream's own count is authoritative where there is one."""
     reported = exchange.reported
-    if reported is not None and exchange.outcome == "completed":
+    if reported is not None and (exchange.outcome == "completed" or exchange.answer):
         return reported, False
     if not _is_billed(exchange):
         return Tokens(), False
@@ -55,27 +66,28 @@ def _is_billed(exchange: Exchange) -> bool:
 
 
 def _produced(exchange: Exchange) -> int:
-    """Output tokens that passed through here, never more than were held for.
+    """Output tokens that passed through here, of the last call; never more than were held for it.
 
     Of a whole answer that its client did not wait for nothing is known but the time that the upstream had, and so it is
     with reasoning that is not shown. It counts as what could be written in that time: otherwise, leaving just before
     the answer would make it free.
     """
+    held = exchange.output_tokens // exchange.calls_held
     if exchange.outcome == "client_left" and not exchange.streamed:
-        return min(_writable(exchange, until=time.perf_counter()), exchange.output_tokens)
+        return min(_writable(exchange, until=time.perf_counter()), held)
     hidden = 0
     if exchange.served.hidden_reasoning and exchange.streamed and exchange.sent_at is not None:
         hidden = _writable(exchange, until=exchange.produced.began_at or time.perf_counter())
     if exchange.produced.bytes_most > COUNTED_BYTES:
-        return exchange.output_tokens
-    return min(hidden + exchange.produced.tokens(), exchange.output_tokens)
+        return held
+    return min(hidden + exchange.produced.tokens(), held)
 
 
 def _writable(exchange: Exchange, *, until: float) -> int:
     """Output tokens that the upstream could have written by then."""
     assert exchange.sent_at is not None
     choices = exchange.request.n or 1
-    return int((until - exchange.sent_at) * FASTEST_TOKENS_PER_S * choices)
+    return int((until - (exchange.again_at or exchange.sent_at)) * FASTEST_TOKENS_PER_S * choices)
 
 
 def _record(exchange: Exchange) -> dict[str, object]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-from accounts.pseudonyms import pseudonym
 from billing.charging import TAG_VALUE_LENGTH
 from billing.contracts import RequestLimits
 from gateway.errors import InvalidRequest, TooLarge
@@ -14,11 +13,12 @@ from gateway.wire.prompt import Prompt, prompt_of
 
 
 async def run(exchange: Exchange, plane: Plane) -> None:
-    """Writes `payload`, `chat`, `prompt`, `end_user` and `tags`.
+    """Writes `payload`, `chat`, `prompt` and `tags`.
 
     Raises:
         InvalidRequest, TooLarge: what is wrong, with the field's name.
     """
+    plane.sightings.look(exchange.body, place="prompt", request_id=exchange.request_id)
     exchange.payload = body.parse(exchange.body)
     exchange.chat = body.typed(dict(exchange.payload), ChatRequest)
     exchange.prompt = prompt_of(exchange.payload)
@@ -26,11 +26,9 @@ async def run(exchange: Exchange, plane: Plane) -> None:
     _check_output_limit(exchange.chat, exchange.principal.limits.output_tokens_cap)
     if exchange.chat.stream_options is not None and not exchange.chat.stream:
         raise InvalidRequest("'stream_options' is only allowed when 'stream' is true.", param="stream_options")
-    principal = exchange.principal
-    if exchange.chat.identifier:
-        exchange.end_user = pseudonym(exchange.chat.identifier, salt=principal.pseudonym_salt)
-    if principal.tags and exchange.chat.metadata:
-        exchange.tags = _declared(exchange.chat.metadata, principal.tags)
+    tags = exchange.principal.tags
+    if tags and exchange.chat.metadata:
+        exchange.tags = _declared(exchange.chat.metadata, tags)
 
 
 def _declared(metadata: Mapping[str, str], tags: tuple[str, ...]) -> dict[str, str]:

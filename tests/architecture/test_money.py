@@ -157,7 +157,7 @@ def wrong_columns(columns: dict[str, str]) -> list[str]:
     ]
 
 
-@pytest.mark.django_db(databases=["default", "ledger"])
+@pytest.mark.django_db(databases=["default", "ledger", "keys"])
 @pytest.mark.parametrize("alias", ["default", "ledger"])
 def test_no_column_of_money_is_a_float(alias: str) -> None:
     with connections[alias].cursor() as cursor:
@@ -167,7 +167,7 @@ def test_no_column_of_money_is_a_float(alias: str) -> None:
     assert wrong_columns({**columns, "sample.cost_nano": "double precision"})
 
 
-@pytest.mark.django_db(databases=["default", "ledger"])
+@pytest.mark.django_db(databases=["default", "ledger", "keys"])
 @pytest.mark.parametrize("alias", ["default", "ledger"])
 def test_no_function_of_the_database_knows_a_float(alias: str) -> None:
     with connections[alias].cursor() as cursor:

@@ -77,7 +77,7 @@ def page(context: BrowserContext, server: Gateway) -> Iterator[Page]:
     page = context.new_page()
     complaints = Complaints(page, host=server.url)
     yield page
-    assert complaints.texts == []
+    assert complaints.texts == [], _why(complaints, server)
 
 
 @pytest.fixture
@@ -94,6 +94,12 @@ def admin(page: Page, person: User, server: Gateway) -> Page:
     session = client.cookies[settings.SESSION_COOKIE_NAME].value
     page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": server.url}])
     return page
+
+
+def _why(complaints: "Complaints", server: Gateway) -> str:
+    """The complaints; of errors of the server also what it logged."""
+    errors = [line for line in server.log_lines() if line.get("level") in ("error", "critical")]
+    return "\n".join([*complaints.texts, *(str(line) for line in errors[-3:])])
 
 
 class Complaints:

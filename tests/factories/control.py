@@ -6,12 +6,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import connections
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.actions import users
 from accounts.models import ApiKey, User
 from billing.actions import usage
 from billing.models import Budget, UsageRecord
+from compliance.models import AuditEvent
 from tests.factories import THE_SYSTEM
 
 PASSWORD = "correct horse battery staple"
@@ -22,6 +24,12 @@ def an_admin(**fields: Any) -> User:
     """Somebody who may do everything, with PASSWORD."""
     values = {"username": f"admin-{uuid.uuid4().hex[:8]}", "is_staff": True, "is_superuser": True, **fields}
     return users.add(user=User(**values), password=PASSWORD, by=THE_SYSTEM)
+
+
+def events_of(user: User) -> QuerySet[AuditEvent]:
+    """What a person did in the admin, beside signing in; `list` it to compare it."""
+    own = AuditEvent.objects.filter(actor_kind="user", actor_id=str(user.pk))
+    return own.exclude(action="user.signed_in").order_by("id")
 
 
 def a_usage_record(key: ApiKey, *, at: datetime | None = None, **fields: Any) -> UsageRecord:

@@ -11,6 +11,7 @@ from accounts.models import ApiKey, Application, Tenant
 from billing.models import Tier
 from gateway.models import Model
 from tests import factories
+from tests.factories.guards import a_guard_policy
 from tests.system.processes import Gateway, eventually
 
 HELLO: Any = [{"role": "user", "content": "Hello"}]
@@ -82,6 +83,12 @@ def a_caller(
     key, secret = factories.a_key(application, **key_fields)
     name = model if isinstance(model, str) else model.name
     return Caller(gateway=gateway, model=name, tenant=tenant, application=application, key=key, secret=secret)
+
+
+def unguarded(caller: Caller) -> Caller:
+    """The same, without guards: these refuse what others would, and hold back the last word of a stream."""
+    a_guard_policy(caller.tenant)
+    return caller
 
 
 def _a_tier(fields: dict[str, Any] | None) -> Tier | None:

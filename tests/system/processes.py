@@ -149,6 +149,22 @@ class Sandbox(Server):
         return eventually(url, within_s=READY_WITHIN_S)
 
 
+class Command(Server):
+    """A command of `manage.py` on the test databases of this process."""
+
+    def __init__(self, *arguments: str, log: Path) -> None:
+        environment = {**_environment(), **database_urls()}
+        super().__init__(sys.executable, "manage.py", *arguments, log=log, environment=environment)
+
+    def kill(self) -> None:
+        """Kills it, which it cannot do anything about."""
+        self.process.kill()
+        self.process.wait()
+
+    def is_running(self) -> bool:
+        return self.process.poll() is None
+
+
 class Gateway(Server):
     """A gateway on the test databases of this process, ready when it exists unless `wait` is false."""
 
@@ -200,14 +216,16 @@ def _alive(server: Server) -> None:
 
 def _environment() -> dict[str, str]:
     """This process's, with its secrets (set by `tests.settings`), but none of its own database settings."""
-    own = {"DATABASE_URL", "LEDGER_DATABASE_URL", "DJANGO_SETTINGS_MODULE", "PYTEST_CURRENT_TEST"}
+    databases = {"DATABASE_URL", "LEDGER_DATABASE_URL", "KEYS_DATABASE_URL"}
+    own = {*databases, "DJANGO_SETTINGS_MODULE", "PYTEST_CURRENT_TEST"}
     inherited = {name: value for name, value in os.environ.items() if name not in own}
     return {**inherited, "DJANGO_SETTINGS_MODULE": "config.settings", "PYTHONUNBUFFERED": "1"}
 
 
 def database_urls() -> dict[str, str]:
     """Where the test databases of this process are."""
-    return {"DATABASE_URL": database_url("default"), "LEDGER_DATABASE_URL": database_url("ledger")}
+    aliases = {"DATABASE_URL": "default", "LEDGER_DATABASE_URL": "ledger", "KEYS_DATABASE_URL": "keys"}
+    return {variable: database_url(alias) for variable, alias in aliases.items()}
 
 
 def database_url(alias: str, *, host: str = "", port: int | None = None) -> str:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gateway.models import Model
 from gateway.wire.chat import ChatRequest
 from tests.system import raw
-from tests.system.clients import PATH, Caller, a_caller
+from tests.system.clients import PATH, Caller, a_caller, unguarded
 from tests.system.conftest import StartGateway
 from tests.system.processes import Gateway, Sandbox, eventually
 
@@ -28,7 +28,7 @@ def strict(start_gateway_for_module: StartGateway) -> Gateway:
 
 @pytest.fixture
 def client(strict: Gateway, sandbox: Sandbox, model: Model) -> Caller:
-    return a_caller(strict, model)
+    return unguarded(a_caller(strict, model))
 
 
 @pytest.fixture(autouse=True)

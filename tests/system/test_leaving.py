@@ -10,7 +10,7 @@ import pytest
 from gateway.models import Model
 from gateway.tokens import count_tokens
 from tests.system import books, ledger, raw
-from tests.system.clients import Caller, a_caller
+from tests.system.clients import Caller, a_caller, unguarded
 from tests.system.conftest import StartGateway
 from tests.system.pgproxy import DatabaseProxy, Held, database_proxy
 from tests.system.processes import Gateway, Sandbox, eventually
@@ -42,7 +42,8 @@ def server(start_gateway_for_module: StartGateway, line: DatabaseProxy) -> Gatew
 
 @pytest.fixture
 def caller(server: Gateway, sandbox: Sandbox, model: Model) -> Caller:
-    return books.with_budgets(a_caller(server, model))
+    """What guards hold back was made, and is paid for, but is not relayed yet: so without them."""
+    return books.with_budgets(unguarded(a_caller(server, model)))
 
 
 def reset(connection: socket.socket) -> None:

@@ -3,13 +3,14 @@
 import asyncio
 import random
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import pytest
 
 from accounts.models import Tenant
-from accounts.pseudonyms import pseudonym
 from billing.models import Budget
+from compliance.selectors import find
 from gateway.models import Model, Provider
 from tests import factories
 from tests.system import books, crowd, ledger
@@ -138,4 +139,11 @@ def _matches(budget: Budget, caller: Caller) -> bool:
 def _meter(budget: Budget, asked: crowd.Asked) -> str:
     if not budget.each:
         return budget.meter_name
-    return f"{budget.meter_name}#{pseudonym(asked.body['user'], salt=bytes(asked.caller.tenant.pseudonym_salt))}"
+    return f"{budget.meter_name}#{_surrogate(asked.caller.tenant.pk, asked.body['user'])}"
+
+
+@cache
+def _surrogate(tenant_id: int, name: str) -> str:
+    person = find(tenant_id=tenant_id, external_id=name)
+    assert person is not None, "whoever is named in a request is enrolled before it is admitted"
+    return person.surrogate

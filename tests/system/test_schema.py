@@ -26,7 +26,7 @@ from tests.system.processes import Gateway, Sandbox
 pytestmark = pytest.mark.system
 
 CONFORMANCE = [status_code_conformance, content_type_conformance, response_schema_conformance, allow_header_conformance]
-MODELS, MODEL = "/v1/models", "/v1/models/{model}"
+MODELS, MODEL, MODERATIONS = "/v1/models", "/v1/models/{model}", "/v1/moderations"
 
 
 @cache
@@ -49,6 +49,7 @@ def require_conformance(answer: httpx2.Response, method: str, path: str) -> None
 def test_exactly_the_endpoints_that_there_are_are_described() -> None:
     assert {(path, method) for path, item in api().raw_schema["paths"].items() for method in item} == {
         (PATH, "post"),
+        (MODERATIONS, "post"),
         (MODELS, "get"),
         (MODEL, "get"),
     }

@@ -12,12 +12,13 @@ import openai
 import pytest
 from django.db import connections
 
-from accounts.pseudonyms import is_pseudonym, pseudonym
 from billing.actions import prices, tiers, usage
 from billing.models import Budget, Price, TierLimit
+from compliance.models import Subject
 from gateway.models import Model
 from tests import factories
 from tests.factories import THE_SYSTEM, a_budget
+from tests.factories.compliance import a_subject
 from tests.system import books, ledger
 from tests.system.clients import HELLO, Caller, a_caller, served
 from tests.system.processes import Gateway, Sandbox, eventually
@@ -105,7 +106,7 @@ def room_for(requests: int) -> int:
 
 
 def of_alice(caller: Caller) -> dict[str, Any]:
-    return {"end_user": pseudonym(ALICE, salt=bytes(caller.tenant.pseudonym_salt))}
+    return {"end_user": a_subject(caller.tenant, ALICE).surrogate}
 
 
 @pytest.mark.parametrize(
@@ -415,27 +416,30 @@ def test_a_model_that_reasons_in_secret_holds_the_whole_cap(
 
 
 @pytest.mark.parametrize("field", ["safety_identifier", "user"])
-def test_end_users_are_on_record_as_pseudonyms_only(acme: Caller, field: str) -> None:
+def test_end_users_are_on_record_as_surrogates_only(acme: Caller, sandbox: Sandbox, field: str) -> None:
     identifier = f"carol.{next(_numbers)}.{time.time_ns()}@acme.example"
     a_budget(acme.tenant, each="end_user", limit_nano=room_for(1))
     fields: dict[str, Any] = {field: identifier, "metadata": {"feature": "chat"}}
     first, refused = ask(acme, **fields), ask(acme, **fields)
     assert code_of(refused) == "insufficient_quota"
     record = record_of(first)
-    assert record["end_user"] == pseudonym(identifier, salt=bytes(acme.tenant.pseudonym_salt))
-    assert is_pseudonym(record["end_user"])
+    assert record["end_user"] == Subject.objects.get(tenant=acme.tenant).surrogate
     assert record["tags"] == {"feature": "chat"}
     assert tables_with(record["end_user"]), "this looks where it is"
     usage.empty_outbox()
     assert tables_with(record["end_user"])
     assert tables_with(identifier) == []
     assert tables_with(identifier.partition("@")[0]) == []
+    assert tables_with(identifier.encode().hex()) == [], "nor as bytes"
+    sent = str(sandbox.last_body())
+    assert identifier not in sent
+    assert record["end_user"] not in sent
 
 
 def tables_with(text: str) -> list[str]:
-    """The tables of both databases in which any row has it."""
+    """The tables of all databases in which any row has it."""
     found = []
-    for alias in ("default", "ledger"):
+    for alias in ("default", "ledger", "keys"):
         with connections[alias].cursor() as cursor:
             cursor.execute("SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public'")
             for (table,) in cursor.fetchall():

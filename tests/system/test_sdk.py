@@ -159,8 +159,6 @@ def test_fields_that_the_gateway_does_not_decide_by_pass_through_unharmed(acme: 
     sent: dict[str, Any] = {
         "messages": messages,
         "metadata": {"team": "search", "note": "grün — 緑 🟢"},
-        "safety_identifier": "user-1234",
-        "user": "legacy-1234",
         "store": False,
         "service_tier": "auto",
         "prompt_cache_key": "greeting",
@@ -170,8 +168,9 @@ def test_fields_that_the_gateway_does_not_decide_by_pass_through_unharmed(acme: 
         "temperature": 0.25,
     }
     unknown = {"future_field": {"deep": [1, 2.5, None, "x", 10**30, True]}, "top_k": 40}
-    acme.ask(**sent, extra_body=unknown)
+    acme.ask(**sent, safety_identifier="user-1234", user="legacy-1234", extra_body=unknown)
     received = sandbox.last_body()
+    assert received.pop("safety_identifier") == received.pop("user") != "user-1234", "people have other names there"
     assert received.pop("model") == "sandbox-small"
     assert received.pop("max_completion_tokens", received.pop("max_tokens", None)) == 4096, "the tier's cap"
     assert received == {**sent, **unknown}

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.models import Model
 from tests.system import ledger, raw
-from tests.system.clients import a_caller
+from tests.system.clients import a_caller, unguarded
 from tests.system.conftest import StartGateway
 from tests.system.processes import STOPPED_WITHIN_S, Sandbox, eventually
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.system
 
 def test_a_stream_that_runs_is_finished(start_gateway: StartGateway, sandbox: Sandbox, model: Model) -> None:
     gateway = start_gateway()
-    caller = a_caller(gateway, model)
+    caller = unguarded(a_caller(gateway, model))
     with httpx2.Client(base_url=gateway.url) as probe, caller.sdk() as client:
         assert probe.get("/readyz").status_code == 200
         fields = caller.completion(stream=True, knobs={"tokens": 15, "chunk_ms": 100})

@@ -17,10 +17,16 @@ from django.db import connections
 from config.asgi import libpq_params
 from gateway.models import Model
 from tests.system import ledger
-from tests.system.clients import Caller, a_caller
+from tests.system.clients import Caller, a_caller, unguarded
 from tests.system.processes import Gateway, Sandbox, eventually
 
 pytestmark = pytest.mark.system
+
+
+@pytest.fixture(autouse=True)
+def _without_guards(acme: Caller) -> None:
+    unguarded(acme)
+
 
 PRICE_IN, PRICE_OUT = 150, 600  # nano-dollars per token, of `factories.a_model`
 
@@ -196,7 +202,7 @@ def test_a_whole_answer_without_usage_is_counted(acme: Caller) -> None:
 
 
 def test_300_streams_at_once_hold_no_database_connections(gateway: Gateway, sandbox: Sandbox, model: Model) -> None:
-    caller = a_caller(gateway, model)
+    caller = unguarded(a_caller(gateway, model))
     body = caller.body(stream=True, sandbox={"tokens": 12, "chunk_ms": 400})
 
     async def one(session: aiohttp.ClientSession) -> int:

@@ -26,7 +26,16 @@ from config.env import BASE_DIR
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 
 LAST_LINE = "Ctrl-C stops everything."
-OURS = ("DJANGO_SETTINGS_MODULE", "SECRET_KEY", "KEY_PEPPERS", "ROOT_KEYS", "DATABASE_URL", "LEDGER_DATABASE_URL")
+OURS = (
+    "DJANGO_SETTINGS_MODULE",
+    "SECRET_KEY",
+    "KEY_PEPPERS",
+    "ROOT_KEYS",
+    "DATABASE_URL",
+    "LEDGER_DATABASE_URL",
+    "KEYS_DATABASE_URL",
+    "ERASURE_LEDGER",
+)
 GONE_WITHIN_S = 60
 
 

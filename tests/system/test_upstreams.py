@@ -11,17 +11,18 @@ import pytest
 from gateway.models import Model, Provider
 from tests import factories
 from tests.system import books, crowd, raw
-from tests.system.clients import Caller, a_caller, served
+from tests.system.clients import Caller, a_caller, served, unguarded
 from tests.system.processes import Gateway, Sandbox, closing_all
 
 pytestmark = pytest.mark.system
+
 
 PRICE_IN, PRICE_OUT = 150, 600  # nano-dollars per token, of `factories.a_model`
 
 
 @pytest.fixture
 def caller(gateway: Gateway, sandbox: Sandbox, model: Model) -> Caller:
-    return books.with_budgets(a_caller(gateway, model))
+    return books.with_budgets(unguarded(a_caller(gateway, model)))
 
 
 # --- they say nothing, or not enough -------------------------------------------------------------------------------
@@ -88,7 +89,7 @@ def mortal(databases: None, tmp_path: Path) -> Iterator[Sandbox]:
 def endangered(gateway: Gateway, mortal: Sandbox) -> Caller:
     """An application with budgets whose model only that upstream serves."""
     provider: Provider = factories.a_provider(mortal.base_url)
-    return books.with_budgets(a_caller(gateway, served(gateway, factories.a_model(provider))))
+    return books.with_budgets(unguarded(a_caller(gateway, served(gateway, factories.a_model(provider)))))
 
 
 def kill(sandbox: Sandbox) -> None:

@@ -8,12 +8,15 @@ from typing import Any
 
 import psycopg
 import pytest
+from celery import Celery
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from billing.models import Alert, AlertDelivery, AlertKind
-from config import programs
+from compliance.models import JobRun
+from config import broker, programs
 from config.asgi import libpq_params
+from config.celery import configuration
 from tests.factories import a_tenant
 from tests.factories.alerts import an_endpoint
 from tests.system.processes import Server, _environment, database_urls, eventually
@@ -48,6 +51,30 @@ def test_an_endpoint_that_hangs_holds_up_nothing_but_alerts(worker: Server, sett
             with closing(hanging), pinning() as session:
                 eventually(lambda: is_named(worker, session), within_s=10)
                 assert alerts.filter(status=AlertDelivery.Status.PENDING, leased_until__gt=timezone.now()).count() == 9
+
+
+@pytest.mark.opens_transactions("what pins the ledger is how the first is seen to take tasks")
+def test_what_takes_minutes_is_left_to_a_worker_of_its_own(worker: Server, tmp_path: Path) -> None:
+    task = "compliance.tasks.redact_late_events"
+    runs, messages = JobRun.objects.filter(kind="redact_late"), tmp_path / "celery" / "messages"
+    runs.delete()
+    with Celery("test", set_as_current=False) as sender:
+        options = {"broker_transport_options": broker.options(tmp_path / "celery")}
+        sender.conf.update({**configuration(), **options, "beat_schedule": {}})
+        with pinning() as session:  # it takes what is its own
+            eventually(lambda: is_named(worker, session), within_s=60)
+            sender.send_task(task)
+            eventually(lambda: bool(list(messages.glob("*.long.msg"))), within_s=10)
+        with pinning() as session:
+            eventually(lambda: is_named(worker, session), within_s=10)
+    assert not runs.exists()
+    environment = {**_environment(), **database_urls(), "VAR_DIR": str(tmp_path)}
+    other = Server(*programs.long_worker().command, log=tmp_path / "long.log", environment=environment)
+    try:
+        eventually(lambda: runs.filter(state=JobRun.State.DONE).exists(), within_s=60)
+    finally:
+        other.close()
+        runs.delete()
 
 
 def is_named(worker: Server, session: "psycopg.Connection[Any]") -> bool:

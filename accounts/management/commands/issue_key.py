@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.actions import keys
 from accounts.errors import AccountsError
 from accounts.models import ApiKey, Application
-from accounts.models.keys import SCOPES
+from accounts.models.keys import DEFAULT_SCOPES, SCOPES
 from accounts.tokens import ENVIRONMENTS
 from compliance.contracts import Actor
 
@@ -25,7 +25,9 @@ class Command(BaseCommand):
         parser.add_argument("--application", required=True, metavar="TENANT/APPLICATION", help="by their short names")
         parser.add_argument("--name", required=True, help="what the key is for")
         parser.add_argument("--environment", required=True, choices=ENVIRONMENTS)
-        parser.add_argument("--scope", action="append", choices=sorted(SCOPES), help="may be repeated; default: all")
+        parser.add_argument(
+            "--scope", action="append", choices=sorted(SCOPES), help="may be repeated; default: chat and models"
+        )
         parser.add_argument("--model", action="append", default=[], help="may be repeated; default: every model")
         parser.add_argument("--network", action="append", default=[], help="as 10.0.0.0/8; may be repeated")
         parser.add_argument("--expires-in-days", type=int, metavar="DAYS")
@@ -49,7 +51,7 @@ def _issue(options: dict[str, Any]) -> tuple[ApiKey, str]:
         application=_application(options["application"]),
         name=options["name"],
         environment=options["environment"],
-        scopes=options["scope"] or tuple(SCOPES),
+        scopes=options["scope"] or DEFAULT_SCOPES,
         allowed_models=options["model"],
         allowed_networks=options["network"],
         expires_at=None if days is None else timezone.now() + timedelta(days=days),

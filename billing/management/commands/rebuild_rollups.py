@@ -7,8 +7,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from billing.actions import rollups
-from billing.management.progress import Bar
 from compliance.contracts import Actor
+from compliance.management.progress import Bar
 
 ACTOR = Actor(kind="command", id="rebuild_rollups")
 

@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from billing.actions import seeding
 from billing.errors import NoKeys, RealUsage
-from billing.management.progress import Bar
 from compliance.contracts import Actor
+from compliance.management.progress import Bar
 
 ACTOR = Actor(kind="command", id="seed_usage")
 

@@ -7,7 +7,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.models import Tenant
 from billing import money, statements
+from billing.actions import downloads
 from billing.exports import statement_pdf
+from compliance.contracts import Actor
+
+ACTOR = Actor(kind="command", id="statement")
 
 
 class Command(BaseCommand):
@@ -22,6 +26,9 @@ class Command(BaseCommand):
         try:
             tenant = Tenant.objects.get(slug=options["tenant"])
             statement = statements.statement(tenant, statements.month_of(options["month"]))
+            downloads.statement(
+                number=statement.number, fingerprint=statement.fingerprint, tenant_id=tenant.pk, form="pdf", by=ACTOR
+            )
             options["pdf"].write_bytes(statement_pdf.pdf(statement))
         except Tenant.DoesNotExist as error:
             raise CommandError(f"There is no tenant {options['tenant']!r}.") from error

@@ -11,10 +11,10 @@ from django.db import DEFAULT_DB_ALIAS, connections
 
 from billing import uncounted
 from billing.actions import rollups
-from billing.management.progress import Bar
 from compliance.contracts import Actor
+from compliance.management.progress import Bar
 from config import embedded
-from config.routers import LEDGER
+from config.routers import APART, alias_of
 
 ACTOR = Actor(kind="command", id="migrate")
 
@@ -27,7 +27,7 @@ class Command(migrate.Command):
         parser.set_defaults(database=None)
 
     def get_check_kwargs(self, options: dict[str, Any]) -> Any:
-        databases = [options["database"]] if options["database"] else [DEFAULT_DB_ALIAS, LEDGER]
+        databases = [options["database"]] if options["database"] else [DEFAULT_DB_ALIAS, *APART]
         return {**dict[Any, Any](super().get_check_kwargs(options)), "databases": databases}
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -35,8 +35,8 @@ class Command(migrate.Command):
             super().handle(*args, **options)
             return
         _create_databases()
-        for alias, label in ((DEFAULT_DB_ALIAS, options["app_label"]), (LEDGER, LEDGER)):
-            if options["app_label"] is None or (options["app_label"] == LEDGER) == (alias == LEDGER):
+        for alias, label in ((DEFAULT_DB_ALIAS, options["app_label"]), *((app, app) for app in APART)):
+            if options["app_label"] is None or alias_of(options["app_label"]) == alias:
                 super().handle(*args, **{**options, "database": alias, "app_label": label})
         call_command("createcachetable", verbosity=0)
         if options["app_label"] is None and not (options["plan"] or options["check_unapplied"]):
@@ -60,7 +60,7 @@ class Command(migrate.Command):
 
 
 def _create_databases() -> None:
-    """Makes what DATABASE_URL and LEDGER_DATABASE_URL name; the embedded server has made its own."""
+    """Makes what the URLs of the databases name; the embedded server has made its own."""
     for connection in connections.all():
         params = connection.get_connection_params()
         name = params.pop("dbname")

@@ -25,9 +25,13 @@ class Command(BaseCommand):
             self.forget_secrets()
 
     def forget_secrets(self) -> None:
-        """Not those that a database elsewhere was written with: what is stored there would be lost."""
+        """Not those that a database elsewhere was written with: what is stored there would be lost.
+
+        Nor the ledger of its erasures, which would then have to be found before anything is decrypted.
+        """
         if "EMBEDDED" in settings.DATABASES["default"]:
-            _remove(VAR_DIR / "secrets.json")
+            for name in ("secrets.json", "erasures", "exports"):
+                _remove(VAR_DIR / name)
             self.stdout.write(f"Removed what was in {VAR_DIR}.")
         else:
             self.stdout.write("The database that DATABASE_URL names, and the secrets it was written with, stay.")

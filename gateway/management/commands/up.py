@@ -107,8 +107,9 @@ class Command(BaseCommand):
             with self.step("Starting the sandbox upstream"):
                 owner.start(programs.sandbox(port))
                 owner.wait_until(lambda: supervisor.listens(port), timeout_s=READY_WITHIN_S)
-        with self.step("Starting the worker and the server"):
+        with self.step("Starting the workers and the server"):
             owner.start(programs.worker())
+            owner.start(programs.long_worker())
             owner.start(programs.server())
             owner.wait_until(_is_ready, timeout_s=READY_WITHIN_S)
 

@@ -11,12 +11,12 @@ from django.db import DatabaseError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from accounts.models import ApiKey
-from accounts.pseudonyms import pseudonym
 from billing.actions import adjustments, usage
 from billing.models import Adjustment, Budget
 from billing.verification import differences
 from compliance.models import AuditEvent
 from tests.factories import THE_SYSTEM, a_budget, a_key
+from tests.factories.compliance import a_subject
 from tests.factories.ledger import admit, query, settle
 
 pytestmark = pytest.mark.usefixtures("databases")
@@ -164,7 +164,7 @@ def test_it_changes_the_budgets_whose_scope_it_names(key: ApiKey, budget: Scope,
 
 
 def test_of_a_budget_that_counts_apart_it_changes_the_one_that_it_names(key: ApiKey) -> None:
-    person = pseudonym("maria", salt=bytes(key.tenant.pseudonym_salt))
+    person = a_subject(key.tenant, "maria").surrogate
     budget = a_budget(key.tenant, each="end_user")
     an_adjustment(key, nano=25, end_user=person)
     an_adjustment(key, nano=1)

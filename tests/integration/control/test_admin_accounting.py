@@ -13,10 +13,11 @@ from accounts.models import ApiKey
 from billing.models import Adjustment, Reconciliation
 from gateway.models import Provider
 from tests.factories import a_budget, a_key, a_provider
+from tests.factories.compliance import a_subject
 from tests.factories.control import a_meter, a_usage_record, an_admin
 from tests.factories.rollups import added_up
 
-pytestmark = pytest.mark.django_db(databases=["default", "ledger"])
+pytestmark = pytest.mark.django_db(databases=["default", "ledger", "keys"])
 
 ADJUST = "/admin/billing/adjustment/add/"
 RECONCILE = "/admin/billing/reconciliation/add/"
@@ -68,10 +69,24 @@ def test_what_the_form_hides_is_taken_back_as_it_is(browser: Client, key: ApiKey
 
 
 def test_no_address_names_an_end_user(browser: Client, key: ApiKey) -> None:
+    maria = a_subject(key.tenant, "maria@acme.example")
     text = browser.post(ADJUST, fields(key, end_user="maria@acme.example")).content.decode()
     assert "maria" not in text
     browser.post(ADJUST, hidden(text))
-    assert Adjustment.objects.get().end_user.startswith("eu_")
+    assert Adjustment.objects.get().end_user == maria.surrogate
+
+
+@pytest.mark.parametrize(
+    ("named", "words"),
+    [
+        ("nobody@acme.example", "Nobody of that name is known"),
+        ("eu_aaaaaaaaaaaaaaaaaaaaaaaa", "has no end user eu_aaaaaaaaaaaaaaaaaaaaaaaa"),
+    ],
+    ids=["a name", "a surrogate"],
+)
+def test_an_end_user_whom_nobody_knows_is_refused(named: str, words: str, browser: Client, key: ApiKey) -> None:
+    response = browser.post(ADJUST, fields(key, end_user=named))
+    assert words in str(response.context["adminform"].form.errors["end_user"])
 
 
 def test_a_charge_is_above_zero(browser: Client, key: ApiKey) -> None:

@@ -15,9 +15,9 @@ from billing.models import Alert, AlertDelivery, AlertRule, WebhookEndpoint
 from compliance.models import AuditEvent
 from tests.factories import THE_SYSTEM, a_budget, a_tenant
 from tests.factories.alerts import an_alert_rule, an_endpoint, metered
-from tests.factories.control import an_admin
+from tests.factories.control import an_admin, events_of
 
-pytestmark = pytest.mark.django_db(databases=["default", "ledger"])
+pytestmark = pytest.mark.django_db(databases=["default", "ledger", "keys"])
 
 RULES, ENDPOINTS, LOG = "/admin/billing/alertrule/", "/admin/billing/webhookendpoint/", "/admin/billing/alert/"
 RULE = {"tenant": "", "name": "Budgets", "kind": "budget_threshold", "levels": "", "recipients": "", "active": "on"}
@@ -43,7 +43,7 @@ def acme() -> Tenant:
 
 
 def actions_of(user: User) -> list[str]:
-    return [event.action for event in AuditEvent.objects.filter(actor_id=str(user.pk)).order_by("id")]
+    return [event.action for event in events_of(user)]
 
 
 def cross(tenant: Tenant) -> Alert:
@@ -108,6 +108,15 @@ def test_what_makes_no_sense_is_refused_in_words(
     assert response.status_code == 200
     assert words in response.content.decode()
     assert not AlertRule.objects.exists()
+
+
+def test_the_page_says_what_is_told_without_a_rule_and_to_how_many(client: Client, person: User) -> None:
+    User.objects.update(email="")
+    page = client.get("/admin/billing/alertrule/").content.decode()
+    assert "Audit log altered" in page
+    assert "None of these has an e-mail address" in page
+    User.objects.filter(pk=person.pk).update(is_superuser=True, email="user-1@example.com")
+    assert "1 of these has an e-mail address" in client.get("/admin/billing/alertrule/").content.decode()
 
 
 def test_an_endpoint_of_another_tenant_is_refused(client: Client, person: User, acme: Tenant) -> None:

@@ -13,11 +13,10 @@ from accounts.admin.tenants import OpenTenantForm
 from accounts.models import ApiKey, Tenant, User
 from billing.actions import prices
 from billing.models import Price
-from compliance.models import AuditEvent
 from tests.factories import THE_SYSTEM, a_budget, a_key, a_model, a_provider, a_tenant, a_tier, an_application
-from tests.factories.control import an_admin
+from tests.factories.control import an_admin, events_of
 
-pytestmark = pytest.mark.django_db(databases=["default", "ledger"])
+pytestmark = pytest.mark.django_db(databases=["default", "ledger", "keys"])
 
 PRICE = {"model": "large", "valid_from_0": "2026-01-01", "valid_from_1": "00:00:00", "request_nano": "0"}
 ADD_PRICE = "/admin/billing/price/add/"
@@ -119,6 +118,7 @@ def test_a_provider_that_prices_refer_to_keeps_its_slug(client: Client) -> None:
         "connect_timeout_ms": 1,
         "read_timeout_ms": 1,
         "total_timeout_ms": 1,
+        "source_kind": "typed",
     }
     assert client.post(f"/admin/gateway/provider/{provider.pk}/change/", values).status_code == 302
     provider.refresh_from_db()
@@ -138,7 +138,7 @@ NO_TIER = "has no tier; its requests are refused until it has one."
 
 
 def actions_of(user: User) -> list[str]:
-    events = AuditEvent.objects.filter(actor_kind="user", actor_id=str(user.pk)).order_by("id")
+    events = events_of(user)
     return list(events.values_list("action", flat=True))
 
 

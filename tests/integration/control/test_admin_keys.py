@@ -14,9 +14,9 @@ from accounts.actions import tenants
 from accounts.models import ApiKey, User
 from compliance.models import AuditEvent
 from tests.factories import THE_SYSTEM, a_key, a_model, a_provider, an_application
-from tests.factories.control import a_usage_record, an_admin
+from tests.factories.control import a_usage_record, an_admin, events_of
 
-pytestmark = pytest.mark.django_db(databases=["default", "ledger"])
+pytestmark = pytest.mark.django_db(databases=["default", "ledger", "keys"])
 
 ADD = "/admin/accounts/apikey/add/"
 
@@ -95,7 +95,7 @@ def test_a_refused_form_can_be_sent_again(client: Client, person: User) -> None:
 
 def test_issuing_leaves_one_event(client: Client, person: User) -> None:
     client.post(ADD, the_form(client))
-    (event,) = AuditEvent.objects.filter(actor_id=str(person.pk), actor_kind="user")
+    (event,) = events_of(person)
     assert event.action == "apikey.created"
 
 

@@ -4,13 +4,14 @@ from collections.abc import Iterator
 
 import pytest
 from django.core.cache import cache
-from django.test import Client, override_settings
+from django.test import Client, RequestFactory, override_settings
+from django_ratelimit.core import get_usage
 
 from accounts.models import ApiKey
 from tests.factories import an_application
 from tests.factories.control import PASSWORD, an_admin
 
-pytestmark = pytest.mark.django_db(databases=["default", "ledger"])
+pytestmark = pytest.mark.django_db(databases=["default", "ledger", "keys"])
 
 LOGIN = "/admin/login/"
 WRONG = {"username": "acme", "password": "guess"}
@@ -69,10 +70,12 @@ def test_behind_a_trusted_proxy_the_client_counts() -> None:
     assert client.post(LOGIN, WRONG, headers={"X-Forwarded-For": "192.0.2.2"}).status_code == 200
 
 
-def test_keys_are_issued_thirty_a_minute(client: Client) -> None:
+def test_keys_are_issued_thirty_a_minute(client: Client, rf: RequestFactory) -> None:
+    for _ in range(28):  # counted as the page counts them, without thirty pages in one transaction
+        get_usage(rf.post("/"), group="issue-key", key="ip", rate="30/m", method="POST", increment=True)
     client.force_login(an_admin())
     application = an_application()
     values = {"application": application.pk, "name": "service", "environment": "dev", "scopes": ["chat"]}
-    answers = [client.post("/admin/accounts/apikey/add/", {**values, "nonce": str(n)}).status_code for n in range(31)]
-    assert answers == [200] * 30 + [429]
-    assert ApiKey.objects.count() == 30
+    answers = [client.post("/admin/accounts/apikey/add/", {**values, "nonce": str(n)}).status_code for n in range(3)]
+    assert answers == [200, 200, 429]
+    assert ApiKey.objects.filter(application=application).count() == 2

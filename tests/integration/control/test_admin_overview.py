@@ -15,7 +15,7 @@ from billing.ledger.models import Meter
 from tests.factories import a_budget, a_key, a_tenant
 from tests.factories.control import a_meter, a_refusal, a_usage_record, an_admin
 
-pytestmark = pytest.mark.django_db(databases=["default", "ledger"])
+pytestmark = pytest.mark.django_db(databases=["default", "ledger", "keys"])
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 

@@ -14,7 +14,7 @@ from gateway.models import Deployment
 from tests.factories import THE_SYSTEM, a_model, a_provider
 from tests.factories.control import an_admin
 
-pytestmark = pytest.mark.django_db(databases=["default", "ledger"])
+pytestmark = pytest.mark.django_db(databases=["default", "ledger", "keys"])
 
 ADD = "/admin/billing/price/add/"
 LIST = "/admin/billing/price/"

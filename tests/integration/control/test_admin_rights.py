@@ -10,7 +10,7 @@ from django.test import Client
 from accounts.models import User
 from tests.factories.control import PASSWORD, an_admin
 
-pytestmark = pytest.mark.django_db(databases=["default", "ledger"])
+pytestmark = pytest.mark.django_db(databases=["default", "ledger", "keys"])
 
 NEW = {"password1": PASSWORD + "2", "password2": PASSWORD + "2"}
 

@@ -8,11 +8,10 @@ from django.test import Client
 from accounts.models import User
 from billing.actions import tiers
 from billing.models import Tier, TierLimit
-from compliance.models import AuditEvent
 from tests.factories import THE_SYSTEM, a_tier
-from tests.factories.control import an_admin
+from tests.factories.control import an_admin, events_of
 
-pytestmark = pytest.mark.django_db(databases=["default", "ledger"])
+pytestmark = pytest.mark.django_db(databases=["default", "ledger", "keys"])
 
 FIELDS = (
     *("name", "slug", "requests_per_minute", "requests_per_hour", "requests_per_day", "tokens_per_minute"),
@@ -60,7 +59,7 @@ def test_limits_are_added_changed_and_removed_with_events(client: Client, person
     assert (row.limit, str(row)) == (2000, "2,000 output tokens per day")
     assert submit(client, tier, {**limit, "id": row.pk, "DELETE": "on"}).status_code == 302
     assert not tier.limits.exists()
-    events = AuditEvent.objects.filter(actor_kind="user", actor_id=str(person.pk)).order_by("id")
+    events = events_of(person)
     verbs = ["tierlimit.created", "tierlimit.changed", "tierlimit.deleted"]
     assert list(events.values_list("action", flat=True)) == verbs
 
@@ -139,7 +138,7 @@ def test_a_tier_is_deleted_with_its_limits_each_with_an_event(client: Client, pe
     tier = a_tier()
     a_limit(tier)
     assert client.post(f"/admin/billing/tier/{tier.pk}/delete/", {"post": "yes"}).status_code == 302
-    events = AuditEvent.objects.filter(actor_kind="user", actor_id=str(person.pk)).order_by("id")
+    events = events_of(person)
     assert list(events.values_list("action", flat=True)) == ["tierlimit.deleted", "tier.deleted"]
 
 

@@ -16,7 +16,7 @@ from compliance.admin.paginator import LimitedPaginator
 from tests.factories import a_budget, a_key, a_tenant
 from tests.factories.control import a_meter, a_refusal, a_usage_record, an_admin
 
-pytestmark = pytest.mark.django_db(databases=["default", "ledger"])
+pytestmark = pytest.mark.django_db(databases=["default", "ledger", "keys"])
 
 LIST = "/admin/billing/usagerecord/"
 
@@ -120,7 +120,7 @@ def test_says_when_there_is_more_than_it_turns_pages_through(
 
 def test_a_record_whose_key_is_gone_keeps_its_number(client: Client, key: ApiKey) -> None:
     record = a_usage_record(key, api_key_id=987654)
-    assert "apikey 987654" in client.get(LIST).content.decode()
+    assert "API key 987654" in client.get(LIST).content.decode()
     assert client.get(f"{LIST}{record.pk}/change/").status_code == 200
 
 

@@ -17,13 +17,13 @@ from billing import alert_words
 from billing.actions import alert_deliveries, alerts, webhooks
 from billing.errors import EndpointNotActive
 from billing.models import Alert, AlertDelivery, AlertRule, WebhookEndpoint, WebhookSecret
-from billing.webhook_calls import Answer
 from compliance.models import AuditEvent
+from compliance.posting import Answer
 from tests.factories import THE_SYSTEM, a_budget, a_tenant
 from tests.factories.alerts import an_alert_rule, an_endpoint, metered
 from tests.factories.receiver import Receiver, receiving
 
-pytestmark = pytest.mark.django_db(databases=["default", "ledger"])
+pytestmark = pytest.mark.django_db(databases=["default", "ledger", "keys"])
 
 OPS = "ops@acme.example"
 FOREVER = datetime(9999, 12, 31, tzinfo=UTC)

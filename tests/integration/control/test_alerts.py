@@ -20,7 +20,7 @@ from tests.factories import THE_SYSTEM, a_budget, a_key, a_tag, a_tenant, a_tier
 from tests.factories.alerts import an_alert_rule, an_endpoint, metered, run, spending
 from tests.factories.control import an_admin
 
-pytestmark = pytest.mark.django_db(databases=["default", "ledger"])
+pytestmark = pytest.mark.django_db(databases=["default", "ledger", "keys"])
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOON = datetime(2026, 5, 13, 12, tzinfo=UTC)

@@ -11,7 +11,7 @@ from billing import partitions, tasks
 from billing.actions import ledger
 from billing.models import UsageRecord
 
-pytestmark = pytest.mark.django_db(databases=["default", "ledger"])
+pytestmark = pytest.mark.django_db(databases=["default", "ledger", "keys"])
 
 
 @pytest.fixture(autouse=True)

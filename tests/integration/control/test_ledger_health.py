@@ -13,9 +13,10 @@ from django.utils import timezone
 from billing import ledger_health
 from billing.ledger_health import Health
 from billing.pins import Pin
+from tests.factories.backups import a_backup_run
 from tests.factories.control import an_admin
 
-pytestmark = pytest.mark.django_db(databases=["default", "ledger"])
+pytestmark = pytest.mark.django_db(databases=["default", "ledger", "keys"])
 
 PAGE = "/admin/ledger/"
 WELL = Health(outbox=0, mover_lag_s=0, holds=0, oldest_hold_s=0, sweep_lag_s=0, rejected=0, pins=())
@@ -103,6 +104,8 @@ def test_a_ledger_that_does_not_answer(client: Client, ledger_is: Is) -> None:
     ids=["well", "mover", "sweep"],
 )
 def test_the_front_page_warns(client: Client, ledger_is: Is, fields: dict[str, Any], warning: str) -> None:
+    for part in ("data", "keys"):
+        a_backup_run(part)  # or it would warn of that
     ledger_is(replace(WELL, **fields))
     shown = text(client, "/admin/")
     assert ("pcl-warning" in shown) is bool(warning)

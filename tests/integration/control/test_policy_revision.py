@@ -8,12 +8,16 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from accounts.actions import rotations
+from accounts.models import SecretClaim, Tenant
 from billing.actions import budgets, tags, tiers
 from billing.models import AttributionTag, BudgetOverride, Price, Subscription, TierLimit
 from gateway.actions import providers
-from gateway.models import PolicyRevision, ProviderCredential
+from gateway.models import GuardRule, PolicyRevision, ProviderCredential
 from gateway.models.policy import GLOBAL_SCOPE
 from tests.factories import THE_SYSTEM, a_budget, a_key, a_model, a_provider, a_tenant, a_tier, an_application
+from tests.factories.compliance import a_content_policy
+from tests.factories.guards import a_guard_dictionary, a_guard_pattern, a_guard_policy, a_guard_rule
 
 pytestmark = pytest.mark.django_db
 
@@ -34,6 +38,10 @@ def an_override() -> BudgetOverride:
     return budgets.override(override=override, by=THE_SYSTEM)
 
 
+def a_rotation() -> SecretClaim:
+    return rotations.rotate(key=a_key()[0], by=THE_SYSTEM)
+
+
 def a_tag() -> AttributionTag:
     return tags.declare(tag=AttributionTag(tenant=a_tenant(), key="feature"), by=THE_SYSTEM)
 
@@ -49,14 +57,25 @@ def a_price() -> Price:
     return Price.objects.all()[0]
 
 
+def a_saved_rule(tenant: Tenant | None) -> GuardRule:
+    return a_guard_policy(tenant, rules=(a_guard_rule(),)).rules.get()
+
+
 TENANTS_OWN: list[tuple[str, Callable[[], Any], Callable[[Any], int]]] = [
     ("accounts_tenant", a_tenant, lambda row: row.pk),
     ("accounts_application", an_application, lambda row: row.tenant_id),
     ("accounts_apikey", lambda: a_key()[0], lambda row: row.tenant_id),
+    ("accounts_retiringsecret", lambda: a_rotation().replaces, lambda row: row.tenant_id),
+    ("accounts_secretclaim", lambda: a_rotation(), lambda row: row.tenant_id),
     ("billing_subscription", lambda: Subscription.objects.get(tenant=a_tenant()), lambda row: row.tenant_id),
     ("billing_budget", lambda: a_budget(a_tenant()), lambda row: row.tenant_id),
     ("billing_budgetoverride", an_override, lambda row: row.tenant_id),
     ("billing_attributiontag", a_tag, lambda row: row.tenant_id),
+    ("compliance_contentpolicy", lambda: a_content_policy(a_tenant()), lambda row: row.tenant_id),
+    ("gateway_guardpolicy", lambda: a_guard_policy(a_tenant()), lambda row: row.tenant_id),
+    ("gateway_guardrule", lambda: a_saved_rule(a_tenant()), lambda row: row.tenant_id),
+    ("gateway_guarddictionary", lambda: a_guard_dictionary(a_tenant()), lambda row: row.tenant_id),
+    ("gateway_guardpattern", lambda: a_guard_pattern(a_tenant()), lambda row: row.tenant_id),
 ]
 SHARED: list[tuple[str, Callable[[], Any]]] = [
     ("billing_tier", a_tier),
@@ -66,6 +85,8 @@ SHARED: list[tuple[str, Callable[[], Any]]] = [
     ("gateway_providercredential", a_credential),
     ("gateway_model", lambda: a_model(a_provider("http://127.0.0.1:1/v1"))),
     ("gateway_deployment", lambda: a_model(a_provider("http://127.0.0.1:1/v1")).deployments.get()),
+    ("gateway_guardpolicy", a_guard_policy),
+    ("gateway_guardrule", lambda: a_saved_rule(None)),
 ]
 
 
@@ -106,4 +127,5 @@ def test_every_table_that_a_principal_or_a_route_is_made_of_is_governed() -> Non
 
 def touch(table: str, pk: int) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(f"UPDATE {table} SET id = id WHERE id = %s", [pk])
+        key = "tenant_id" if table == "compliance_contentpolicy" else "id"
+        cursor.execute(f"UPDATE {table} SET {key} = {key} WHERE {key} = %s", [pk])

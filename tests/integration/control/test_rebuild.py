@@ -12,14 +12,14 @@ from django.core.management.base import OutputWrapper
 from accounts.models import ApiKey, Tenant
 from billing import reports
 from billing.actions import rollups, usage
-from billing.management.progress import Bar
 from billing.models import UsageDay, UsageHour, UsageLatency, UsageRecord, UsageValue
 from billing.reports import Dimension, Query
 from billing.uncounted import span as uncounted_span
+from compliance.management.progress import Bar
 from compliance.models import AuditEvent
 from tests.factories import THE_SYSTEM, a_key, a_tenant
 
-pytestmark = pytest.mark.django_db(databases=["default", "ledger"])
+pytestmark = pytest.mark.django_db(databases=["default", "ledger", "keys"])
 
 TABLES = (UsageHour, UsageDay, UsageValue, UsageLatency)
 START, END = date(2024, 2, 27), date(2024, 3, 3)

@@ -15,7 +15,7 @@ from tests.factories.accounting import a_reconciliation
 from tests.factories.control import a_refusal, a_usage_record
 from tests.factories.rollups import added_up
 
-pytestmark = pytest.mark.django_db(databases=["default", "ledger"])
+pytestmark = pytest.mark.django_db(databases=["default", "ledger", "keys"])
 
 HEADER = "date,model,requests,input_tokens,cached_tokens,output_tokens,cost\n"
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)

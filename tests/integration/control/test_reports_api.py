@@ -17,14 +17,14 @@ from django.utils import timezone
 from drf_spectacular.generators import SchemaGenerator
 
 from accounts.models import ApiKey
-from accounts.pseudonyms import pseudonym
 from billing.report_params import NAMES
 from billing.report_table import FIGURES
 from tests.factories import a_key, a_tenant
+from tests.factories.compliance import a_subject
 from tests.factories.control import a_refusal, a_usage_record, an_admin
 from tests.factories.rollups import added_up
 
-pytestmark = pytest.mark.django_db(databases=["default", "ledger"])
+pytestmark = pytest.mark.django_db(databases=["default", "ledger", "keys"])
 
 PATH = "/api/billing/reports"
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -131,13 +131,20 @@ def test_a_row_that_is_gone_can_still_be_asked_for(client: Client, key: ApiKey) 
 
 
 def test_an_end_user_is_found_by_what_the_application_calls_them(client: Client, key: ApiKey) -> None:
-    user = pseudonym("ada", salt=bytes(key.tenant.pseudonym_salt))
+    user = a_subject(key.tenant, "ada").surrogate
     spent(key, 1, end_user=user)
     spent(key, 2)
     for text in ("ada", user):
         body = answered(client, tenant=key.tenant.slug, end_user=text)
         assert body["total"]["cost_nano"] == 1
         assert body["filters"]["end_user"] == user
+
+
+def test_whom_no_request_has_named_yet_is_said_to_be_unknown(client: Client, key: ApiKey) -> None:
+    response = client.get(PATH, {"tenant": key.tenant.slug, "end_user": "ada"})
+    assert response.status_code == 400
+    error = response.json()["error"]
+    assert (error["param"], "Nobody of that name" in error["message"]) == ("end_user", True)
 
 
 # --- what is wrong ---------------------------------------------------------------------------------------------------

@@ -11,13 +11,14 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import ApiKey, User
-from accounts.pseudonyms import pseudonym
 from billing.models import Adjustment, AttributionTag
+from compliance.models import Subject
 from tests.factories import a_key, a_tenant, an_application
+from tests.factories.compliance import a_subject
 from tests.factories.control import a_refusal, a_usage_record, an_admin
 from tests.factories.rollups import added_up
 
-pytestmark = pytest.mark.django_db(databases=["default", "ledger"])
+pytestmark = pytest.mark.django_db(databases=["default", "ledger", "keys"])
 
 PAGE = "/admin/reports/"
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -99,7 +100,7 @@ def test_splits_by_whose_it_is(client: Client, key: ApiKey) -> None:
 
 def test_splits_by_tag_and_by_end_user_of_a_tenant(client: Client, key: ApiKey) -> None:
     AttributionTag.objects.create(tenant=key.tenant, key="feature")
-    user = pseudonym("ada", salt=bytes(key.tenant.pseudonym_salt))
+    user = a_subject(key.tenant, "ada").surrogate
     spent(key, 2, tags={"feature": "search"}, end_user=user)
     spent(key, 1)
     tenant = key.tenant.slug
@@ -264,7 +265,7 @@ def test_the_form_leads_to_an_address(client: Client, key: ApiKey) -> None:
 
 
 def test_an_end_user_is_looked_up_without_a_trace_in_the_address(client: Client, key: ApiKey) -> None:
-    user = pseudonym("ada@example.com", salt=bytes(key.tenant.pseudonym_salt))
+    user = a_subject(key.tenant, "ada@example.com").surrogate
     spent(key, 1, end_user=user)
     sent = {"span": "7d", "split": "day", "tenant": key.tenant.slug, "end_user": "ada@example.com"}
     url = client.post(PAGE, sent)["Location"]
@@ -276,9 +277,18 @@ def test_an_end_user_is_looked_up_without_a_trace_in_the_address(client: Client,
 
 def test_the_same_person_is_somebody_else_at_another_tenant(client: Client, key: ApiKey) -> None:
     rival = a_tenant("umbrella")
+    people = [a_subject(tenant, "ada@example.com") for tenant in (key.tenant, rival)]
     sent = {"split": "day", "end_user": "ada@example.com"}
     urls = [client.post(PAGE, {**sent, "tenant": tenant.slug})["Location"] for tenant in (key.tenant, rival)]
-    assert asked_by(urls[0])["end_user"] != asked_by(urls[1])["end_user"]
+    assert [asked_by(url)["end_user"] for url in urls] == [person.surrogate for person in people]
+
+
+def test_whom_no_request_has_named_yet_is_not_looked_for(client: Client, key: ApiKey) -> None:
+    response = client.post(PAGE, {"split": "day", "end_user": "ada@example.com", "tenant": key.tenant.slug})
+    assert response.context["form"].errors["end_user"] == [
+        f"Nobody of that name is known at {key.tenant} yet: no request has named them."
+    ]
+    assert not Subject.objects.filter(tenant=key.tenant).exists(), "asking enrols nobody"
 
 
 def test_a_tag_is_one_of_what_to_split_by(client: Client, key: ApiKey) -> None:

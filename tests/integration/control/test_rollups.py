@@ -20,7 +20,7 @@ from billing.latency import BOUNDS
 from billing.models import UsageDay, UsageHour, UsageLatency, UsageRecord, UsageValue
 from tests.factories import a_tenant
 
-pytestmark = pytest.mark.django_db(databases=["default", "ledger"])
+pytestmark = pytest.mark.django_db(databases=["default", "ledger", "keys"])
 
 AT = datetime(2026, 3, 14, 15, 9, 26, tzinfo=UTC)
 SUMS = ("requests", "input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")

@@ -20,7 +20,7 @@ from tests.factories import THE_SYSTEM, a_key, a_tenant
 from tests.factories.control import a_usage_record, an_admin
 from tests.factories.rollups import added_up
 
-pytestmark = pytest.mark.django_db(databases=["default", "ledger"])
+pytestmark = pytest.mark.django_db(databases=["default", "ledger", "keys"])
 
 MARCH = date(2026, 3, 1)
 NOW = datetime(2026, 4, 15, 12, tzinfo=UTC)

@@ -9,7 +9,7 @@ from gateway.demo import seed
 from gateway.management.commands.up import Command
 from tests.factories import a_tenant
 
-pytestmark = pytest.mark.django_db(databases=["default", "ledger"])
+pytestmark = pytest.mark.django_db(databases=["default", "ledger", "keys"])
 
 WARNING = "gets a demo, for good; DEMO=false prevents it."
 

@@ -12,7 +12,10 @@ from billing import tasks
 from billing.actions import usage
 from billing.models import UsageRecord
 
-pytestmark = [pytest.mark.django_db(databases=["default", "ledger"]), pytest.mark.usefixtures("nothing_to_move")]
+pytestmark = [
+    pytest.mark.django_db(databases=["default", "ledger", "keys"]),
+    pytest.mark.usefixtures("nothing_to_move"),
+]
 
 AT = datetime(2026, 3, 14, 15, 9, 26, 535897, tzinfo=UTC)
 

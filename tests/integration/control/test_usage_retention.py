@@ -11,10 +11,11 @@ from django.db import connection, connections, transaction
 from django.db.models import Sum
 from django.utils import timezone
 
-from billing import partitions, tasks
+from billing import kept_usage, partitions, tasks
 from billing.actions import retention, rollups, usage
 from billing.models import DroppedMonth, MeterBalance, UsageDay, UsageRecord, UsageValue
 from compliance.models import AuditEvent
+from compliance.purgers import Scope
 from tests.factories import THE_SYSTEM
 
 TODAY = datetime(2023, 6, 15, tzinfo=UTC)
@@ -161,3 +162,16 @@ def exists(table: str) -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [table])
         return bool(cursor.fetchone()[0])
+
+
+@pytest.mark.usefixtures("two_months_kept")
+@pytest.mark.django_db
+def test_the_preview_of_retention_tells_what_it_will_drop(tenant_id: int, settings: LazySettings) -> None:
+    insert(tenant_id, OLD)
+    scope = Scope(as_of=TODAY.date())
+    told = "Months before 2023-04 are dropped, for all tenants (USAGE_MONTHS_KEPT = 2)"
+    assert kept_usage.note(scope) == f"{told}: due: 2023-03."
+    retention.drop_old_usage(by=THE_SYSTEM)
+    assert kept_usage.note(scope) == f"{told}: none is due."
+    settings.USAGE_MONTHS_KEPT = 0
+    assert kept_usage.note(scope) == "Kept for ever: USAGE_MONTHS_KEPT is 0."

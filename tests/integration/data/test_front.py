@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from django.db import connections
-from pytest_django.fixtures import Settings
 
 from accounts.models import Tenant
+from gateway.http import asgi
 from gateway.providers import openai
 from tests.integration.data.world import Client, Message, Story, World
 
@@ -173,9 +173,11 @@ def test_before_the_start_and_after_the_end_it_says_so(story: Story) -> None:
     story(tell)
 
 
-def test_more_requests_at_once_than_it_can_bear_are_turned_away_unread(story: Story, settings: Settings) -> None:
+def test_more_requests_at_once_than_it_can_bear_are_turned_away_unread(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def tell(world: World) -> None:
-        settings.MAX_IN_FLIGHT = 2
+        monkeypatch.setattr(asgi, "MOST_IN_FLIGHT", 2)
         slow = [world.request(sandbox={"latency_ms": 300}) for _ in range(2)]
         running = [asyncio.create_task(client.run()) for client in slow]
         while world.plane.in_flight < 2:

@@ -14,7 +14,7 @@ from billing.contracts import SECOND_NS, MeterKind, MeterSpec
 from billing.models import Budget, BudgetOverride, TierLimit
 from tests.factories import THE_SYSTEM, a_budget, a_key, a_tag, a_tenant, a_tier, an_application, an_override
 
-pytestmark = pytest.mark.django_db(databases=["default", "ledger"])
+pytestmark = pytest.mark.django_db(databases=["default", "ledger", "keys"])
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 ANY = Facts(model="large", end_user="", tags={})

@@ -1,5 +1,7 @@
 """`/metrics`: what it counts, and who may see it."""
 
+import asyncio
+
 import psycopg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -8,6 +10,7 @@ from pytest_django.fixtures import Settings
 from billing import ledger_health
 from config.asgi import libpq_params
 from gateway.http import exposition
+from tests.factories.compliance import a_content_policy
 from tests.integration.data.world import Client, Story, World
 
 
@@ -130,5 +133,34 @@ def test_labels_are_words_of_the_gateway(story: Story) -> None:
             client = world.request(path=path, model="secret-model")
             await client.run()
         assert b"secret" not in (await scraped(world)).body
+
+    story(tell)
+
+
+def test_what_is_stored_and_what_is_not_is_counted_by_reason(story: Story) -> None:
+    async def tell(world: World) -> None:
+        await asyncio.to_thread(a_content_policy, world.tenant)
+        await world.request().run()
+        waiting = await figures(world)
+        assert waiting["content_queue()"] == 1
+        assert waiting["content_lag_seconds()"] > 0
+        world.plane.transcripts._full.set()
+        await world.plane.transcripts._idle.wait()
+        after = await figures(world)
+        assert after["content_decisions_total(no_subject)"] == 1
+        assert after["content_queue()"] == after["content_queue_bytes()"] == 0
+        assert after["content_decisions_lost_total()"] == 0
+
+    story(tell)
+
+
+def test_what_guards_find_is_counted(story: Story) -> None:
+    async def tell(world: World) -> None:
+        await world.request(messages=[{"role": "user", "content": "Write to ada@example.com"}]).run()
+        after = await figures(world)
+        assert after["guard_findings_total(log,prompt,personal_data)"] == 1
+        assert after["guarding_seconds_count()"] == 1
+        assert after["guarding_seconds_sum()"] > 0
+        assert after["guard_decisions_lost_total()"] == 0
 
     story(tell)

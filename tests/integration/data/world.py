@@ -2,28 +2,36 @@
 
 import asyncio
 import json
+import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from aiohttp import web
+from django.db import connections
 
 from accounts.models import Tenant
 from config.asgi import libpq_params
+from gateway.deciding import Row, rows_of
 from gateway.errors import Unavailable
+from gateway.exchange import Exchange
 from gateway.http.asgi import DataPlane
 from gateway.http.problems import status_of
 from gateway.plane import Plane
 from gateway.sandbox.app import Options, create_app
 
+T = TypeVar("T")
 Message = dict[str, Any]
 Story = Callable[[Callable[["World"], Awaitable[None]]], None]
 
 
 @dataclass
 class World:
-    """A data plane, a sandbox upstream and a tenant with a key, all in one event loop."""
+    """A data plane, a sandbox upstream and a tenant with a key, all in one event loop.
+
+    `decided`: what guards decided so far, as it is put on record.
+    """
 
     app: DataPlane
     plane: Plane
@@ -31,10 +39,36 @@ class World:
     model: str
     tenant: Tenant
     secret: str = field(repr=False)
+    decided: list[Row] = field(default_factory=list)
 
     def request(self, *, path: str = "/v1/chat/completions", **fields: Any) -> "Client":
         body = {"model": self.model, "messages": [{"role": "user", "content": "Hello"}], **fields}
         return Client(self, path, json.dumps(body).encode())
+
+    async def upstream_requests(self) -> list[dict[str, Any]]:
+        """The upstream's records of its requests, oldest first."""
+
+        def read() -> Any:
+            with urllib.request.urlopen(f"{self.sandbox_url}/_sandbox/requests") as answer:
+                return json.load(answer)
+
+        return list(await asyncio.to_thread(read))
+
+    async def upstream_bodies(self) -> list[dict[str, Any]]:
+        """What reached the upstream, oldest first."""
+        return [record["body"] for record in await self.upstream_requests()]
+
+
+async def there(work: Callable[..., T], *arguments: Any, **named: Any) -> T:
+    """Runs what uses the ORM in a thread, and gives its connections back."""
+
+    def and_close() -> T:
+        try:
+            return work(*arguments, **named)
+        finally:
+            connections.close_all()
+
+    return await asyncio.to_thread(and_close)
 
 
 class Client:
@@ -106,7 +140,9 @@ class Client:
 
 @asynccontextmanager
 async def a_world(tenant: Tenant, secret: str, port: int, model: str) -> AsyncIterator[World]:
-    runner = web.AppRunner(create_app(Options()), handler_cancellation=True, access_log=None, shutdown_timeout=0.1)
+    runner = web.AppRunner(
+        create_app(Options(record_bodies=True)), handler_cancellation=True, access_log=None, shutdown_timeout=0.1
+    )
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port).start()
     plane = Plane.make(main=libpq_params("default"), ledger=libpq_params("ledger"), listen=True, status_of=status_of)
@@ -115,8 +151,16 @@ async def a_world(tenant: Tenant, secret: str, port: int, model: str) -> AsyncIt
     app.plane = plane
     while not await _ready(plane):
         await asyncio.sleep(0.01)
+    world = World(app, plane, f"http://127.0.0.1:{port}", model, tenant, secret)
+    hand_over = plane.decisions.hand_over
+
+    def noted(exchange: Exchange) -> None:
+        world.decided += rows_of(exchange)
+        hand_over(exchange)
+
+    plane.decisions.hand_over = noted  # type: ignore[method-assign]
     try:
-        yield World(app, plane, f"http://127.0.0.1:{port}", model, tenant, secret)
+        yield world
     finally:
         await plane.close()
         await runner.cleanup()

@@ -1,10 +1,13 @@
-"""End users are pseudonyms: the same within a tenant, unlike anywhere else, and saying nothing by themselves."""
+"""Keyed hashes of end users: the same within a tenant, unlike anywhere else, and saying nothing by themselves."""
+
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts.pseudonyms import LENGTH, is_pseudonym, pseudonym
+from accounts.pseudonyms import LENGTH, is_pseudonym, pseudonym, upstream_pseudonym
+from compliance import surrogates
 
 ACME, UMBRELLA = b"a" * 16, b"u" * 16
 
@@ -24,6 +27,27 @@ def test_whatever_applications_call_people_it_has_the_form_of_a_pseudonym(identi
     assert is_pseudonym(name)
     assert len(name) == LENGTH
     assert name.isascii()
+
+
+def test_a_surrogate_has_the_same_form() -> None:
+    assert is_pseudonym(surrogates.generate())
+
+
+def test_two_providers_know_somebody_by_two_names() -> None:
+    surrogate = surrogates.generate()
+    names = {upstream_pseudonym(surrogate, provider=provider, salt=ACME) for provider in ("openai", "azure")}
+    assert len(names | {surrogate}) == 3
+    assert all(re.fullmatch("eu_[0-9a-f]{24}", name) for name in names)
+    assert upstream_pseudonym(surrogate, provider="openai", salt=ACME) in names, "the same each time"
+    assert upstream_pseudonym(surrogate, provider="openai", salt=UMBRELLA) not in names
+    assert upstream_pseudonym(surrogates.generate(), provider="openai", salt=ACME) not in names
+
+
+@given(st.text(), st.text())
+def test_no_name_of_a_person_makes_what_a_provider_sees_of_another(provider: str, surrogate: str) -> None:
+    """Or who chooses the names of end users could look up what only a provider should know."""
+    named = f"{provider}\0{surrogate}"
+    assert pseudonym(named, salt=ACME) != upstream_pseudonym(surrogate, provider=provider, salt=ACME)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The text form of API keys."""
 
+import hmac
 import string
 
 import pytest
@@ -46,6 +47,15 @@ def test_a_key_matches_its_own_digest_only() -> None:
     assert not tokens.matches(other, stored=stored, version=2, peppers=PEPPERS)
     assert not tokens.matches(mine, stored=stored, version=1, peppers=PEPPERS)
     assert not tokens.matches(mine, stored=stored, version=3, peppers=PEPPERS)
+
+
+def test_what_was_issued_and_stored_once_is_recognised_for_ever() -> None:
+    """Keys are out there and their digests in databases: neither form may change."""
+    text = "pcl_staging_0123456789ab_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg_1zHlhK"
+    assert tokens.parse(text) is not None
+    for pepper in PEPPERS.values():
+        for _ in range(2):
+            assert tokens.digest(text, pepper=pepper) == hmac.digest(pepper, text.encode(), "sha256")
 
 
 def test_the_secret_does_not_show() -> None:

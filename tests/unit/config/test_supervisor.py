@@ -139,10 +139,11 @@ def test_the_end_of_a_log_is_a_few_lines(tmp_path: Path) -> None:
 
 def test_programs_find_an_embedded_server_by_what_settings_understand() -> None:
     found = supervisor.database_environment("/some folder/with ümlaut & more")
-    main, ledger = (environ.Env.db_url_config(found[name]) for name in ("DATABASE_URL", "LEDGER_DATABASE_URL"))
-    assert (main["NAME"], ledger["NAME"]) == ("portcullis", "portcullis_ledger")
+    names = ("DATABASE_URL", "LEDGER_DATABASE_URL", "KEYS_DATABASE_URL")
+    main, ledger, keys = (environ.Env.db_url_config(found[name]) for name in names)
+    assert [one["NAME"] for one in (main, ledger, keys)] == ["portcullis", "portcullis_ledger", "portcullis_keys"]
     assert main["USER"] == "postgres"
-    assert main["OPTIONS"] == ledger["OPTIONS"] == {"host": "/some folder/with ümlaut & more"}
+    assert main["OPTIONS"] == ledger["OPTIONS"] == keys["OPTIONS"] == {"host": "/some folder/with ümlaut & more"}
 
 
 def test_a_port_is_free_until_somebody_listens() -> None:

@@ -61,27 +61,49 @@ def test_an_event_without_end_is_refused() -> None:
         buffer.feed(b"data: " + b"x" * 200)
 
 
+def sent_of(payload: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    """What the upstream gets of a client's body."""
+    values = {"route": a_route(), "output_limit": 7, "service_tier": None, "end_user": "", "stream": False, **fields}
+    sent: dict[str, Any] = json.loads(request_body(payload, **values))
+    return sent
+
+
 def test_the_upstreams_model_and_limit_are_put_in_and_the_rest_stays() -> None:
     payload = {"model": "public", "messages": [], "future": {"a": [1, None, 2.5]}}
-    whole = json.loads(request_body(payload, route=a_route(), output_limit=7, service_tier=None, stream=False))
+    whole = sent_of(payload)
     assert whole == {**payload, "model": "upstream", "max_completion_tokens": 7}
-    streamed = json.loads(request_body(payload, route=a_route(), output_limit=7, service_tier=None, stream=True))
+    streamed = sent_of(payload, stream=True)
     assert streamed == {**whole, "stream_options": {"include_usage": True}}
     other = {**payload, "stream_options": {"include_usage": False, "include_obfuscation": False}}
-    sent = json.loads(request_body(other, route=a_route(), output_limit=7, service_tier=None, stream=True))
+    sent = sent_of(other, stream=True)
     assert sent["stream_options"] == {"include_usage": True, "include_obfuscation": False}
     assert "stream_options" not in payload, "the client's own body is left as it is"
 
 
 def test_the_limit_stands_in_the_field_that_the_upstream_heeds_and_in_no_other() -> None:
     payload = {"messages": [], "max_tokens": 9, "max_completion_tokens": 8}
-    sent = json.loads(request_body(payload, route=a_route(), output_limit=9, service_tier=None, stream=False))
+    sent = sent_of(payload, output_limit=9)
     assert sent == {"messages": [], "model": "upstream", "max_completion_tokens": 9}
 
 
 def test_a_service_tier_that_is_priced_is_asked_for_by_name() -> None:
-    sent = json.loads(request_body({}, route=a_route(), output_limit=9, service_tier="default", stream=False))
+    sent = sent_of({}, service_tier="default")
     assert sent["service_tier"] == "default"
+
+
+@pytest.mark.parametrize(
+    ("payload", "replaced"),
+    [
+        pytest.param({"user": "ada@acme.example"}, {"user"}, id="user"),
+        pytest.param({"safety_identifier": "ada@acme.example"}, {"safety_identifier"}, id="safety_identifier"),
+        pytest.param({"safety_identifier": "ada", "user": "Ada"}, {"safety_identifier", "user"}, id="both"),
+        pytest.param({"user": None, "safety_identifier": ""}, set(), id="neither names anybody"),
+        pytest.param({"prompt_cache_key": "ada", "metadata": {"who": "ada"}}, set(), id="what is not for that stays"),
+    ],
+)
+def test_the_upstream_knows_people_by_their_pseudonym_only(payload: dict[str, Any], replaced: set[str]) -> None:
+    sent = sent_of({"messages": [], **payload}, end_user="eu_x")
+    assert {name: sent[name] for name in payload} == {**payload, **dict.fromkeys(replaced, "eu_x")}
 
 
 def test_where_and_with_what_it_is_sent() -> None:

@@ -8,6 +8,10 @@ import pytest
 from gateway import errors
 from gateway.errors import (
     BudgetExceeded,
+    ConsentRequired,
+    ContentRefused,
+    ContentUnchecked,
+    EndUserBlocked,
     InvalidKey,
     InvalidRequest,
     ModelNotFound,
@@ -24,6 +28,7 @@ from gateway.errors import (
     UpstreamTimeout,
     WrongMethod,
 )
+from gateway.guards.base import Direction
 from gateway.http.problems import event_of, problem_of, status_of
 
 NO = {"x-should-retry": "false"}
@@ -32,6 +37,8 @@ SOON = {"Retry-After": "1", "retry-after-ms": "1000"}
 CASES: list[tuple[Exception, int, str, str, dict[str, str]]] = [
     (InvalidKey(), 401, "invalid_request_error", "invalid_api_key", NO),
     (NotAllowed("m"), 403, "permission_denied", "permission_denied", NO),
+    (ConsentRequired("m"), 403, "permission_denied", "consent_required", NO),
+    (EndUserBlocked(), 403, "permission_denied", "end_user_blocked", NO),
     (NotFound("m"), 404, "invalid_request_error", "unknown_url", NO),
     (
         WrongMethod("m", allowed=("GET", "POST")),
@@ -42,6 +49,8 @@ CASES: list[tuple[Exception, int, str, str, dict[str, str]]] = [
     ),
     (ModelNotFound("x"), 404, "invalid_request_error", "model_not_found", NO),
     (InvalidRequest("m", param="n"), 400, "invalid_request_error", "invalid_request_error", NO),
+    (ContentRefused("secrets", Direction.PROMPT), 400, "invalid_request_error", "content_policy_violation", NO),
+    (ContentUnchecked("secrets", Direction.PROMPT), 400, "content_not_checked", "content_policy_violation", NO),
     (TooLarge("m"), 413, "invalid_request_error", "request_too_large", NO),
     (TooSlow("m"), 408, "request_timeout", "request_timeout", {}),
     (

@@ -1,0 +1,105 @@
+"""What can be done with a subject request, and what whoever does it is asked and told first."""
+
+from compliance.actions import identity, request_steps, requests
+from compliance.admin.base import Step
+
+STEPS: dict[str, Step] = {
+    "acknowledge": Step(
+        action=requests.acknowledge,
+        title="Acknowledge {}?",
+        text="Say this when the person was told that their request arrived, and how it goes on.",
+        verb="They were told",
+        done="{} is acknowledged.",
+    ),
+    "vouch": Step(
+        action=identity.vouch,
+        title="Is it the person themselves who made {}?",
+        text="Say how you made sure. Whoever is taken for somebody else gets their data, or has them erased.",
+        verb="Identity is proved",
+        done="{}: the identity is proved.",
+        grave=True,
+    ),
+    "review": Step(
+        action=requests.review,
+        title="Take {} into review?",
+        text="Somebody looks whether and how far it is to be granted.",
+        verb="Review",
+        done="{} is in review.",
+    ),
+    "approve": Step(
+        action=requests.approve,
+        title="Approve {}?",
+        text="It is carried out at once, in every store. An erasure cannot be undone.",
+        verb="Approve",
+        done="{} is approved and queued.",
+    ),
+    "approve_partially": Step(
+        action=requests.approve_partially,
+        title="Approve {} in part?",
+        text="Say what is left out, and on which legal ground: the person has a right to know. The rest is done.",
+        verb="Approve in part",
+        done="{} is approved in part and queued.",
+        grave=True,
+    ),
+    "refuse": Step(
+        action=requests.refuse,
+        title="Refuse {}?",
+        text="Say why: the person has a right to know, and to complain. The request is closed.",
+        verb="Refuse",
+        done="{} is refused.",
+        grave=True,
+    ),
+    "ask_back": Step(
+        action=requests.ask_back,
+        title="Ask back about {}?",
+        text="Say what the person was asked. The clock stands still only where the regime says so.",
+        verb="They were asked",
+        done="{} waits for the person's answer.",
+        grave=True,
+    ),
+    "extend": Step(
+        action=requests.extend,
+        title="Extend the time for {}?",
+        text="Once, and before the first deadline. Say why: the person is to be told of it and of the reason by then.",
+        verb="Extend",
+        done="The time for {} is extended.",
+        grave=True,
+    ),
+    "hold": Step(
+        action=requests.hold,
+        title="Put {} on hold?",
+        text="Nothing goes on until somebody resumes it. The deadline stays.",
+        verb="Put on hold",
+        done="{} is on hold.",
+        grave=True,
+    ),
+    "resume": Step(
+        action=requests.resume,
+        title="Resume {}?",
+        text="It goes on where it stood.",
+        verb="Resume",
+        done="{} goes on.",
+    ),
+    "duplicate": Step(
+        action=requests.close_as_duplicate,
+        title="Is {} a duplicate?",
+        text="It is closed, because the person's first request for the same answers it too.",
+        verb="Close as a duplicate",
+        done="{} is closed as a duplicate.",
+    ),
+    "withdraw": Step(
+        action=requests.withdraw,
+        title="Has the person taken {} back?",
+        text="It is closed, and nothing is done.",
+        verb="They took it back",
+        done="{} is closed.",
+        grave=True,
+    ),
+    "retry": Step(
+        action=request_steps.retry,
+        title="Try {} again?",
+        text="The steps that are not done are queued again, with all their tries.",
+        verb="Try again",
+        done="{} is queued again.",
+    ),
+}

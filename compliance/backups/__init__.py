@@ -1,0 +1,1 @@
+"""Backups of the databases: made, kept, restored, and tried out."""

@@ -1,0 +1,1 @@
+"""How what is due is counted and removed. `compliance/actions/purges.py` performs it."""

@@ -1,0 +1,56 @@
+"""Encrypts the contents of a batch under the keys of their people, in turns with the requests that are served."""
+
+import asyncio
+import secrets
+from collections.abc import Iterable, Sequence
+
+from compliance.envelope import NONCE_BYTES, Sealer
+from compliance.keyring.store import DataKey
+from compliance.transcripts import place_of
+from gateway import redaction
+from gateway.content import Content
+from gateway.storing import Wish
+from gateway.turns import Turns
+
+THREAD_BYTES = 256 * 2**10
+"""What is larger is encrypted in a thread."""
+
+REDACTED_BYTES = 8 * 2**10
+"""What is larger is redacted, and then encrypted, in a thread."""
+
+
+async def together(wishes: Iterable[tuple[Wish, DataKey, Sequence[Content]]], turns: Turns) -> bytes:
+    """The sealed contents, one behind the other; says in each entry where its own is.
+
+    Raises:
+        ValueError: an answer cannot be read, or not be redacted.
+    """
+    sealed: list[bytes] = []
+    place = 0
+    for (tenant_id, surrogate, purpose, _), key, contents in wishes:
+        there = place_of(tenant_id=tenant_id, surrogate=surrogate, request_id="", purpose=purpose)
+        sealer = Sealer(key.key, key_id=key.id, place=there)
+        nonces = secrets.token_bytes(NONCE_BYTES * len(contents))
+        for number, content in enumerate(contents):
+            nonce = nonces[NONCE_BYTES * number : NONCE_BYTES * (number + 1)]
+            if content.size > (REDACTED_BYTES if content.entry.redacted else THREAD_BYTES):
+                record = await asyncio.to_thread(_sealed, content, sealer, nonce)
+            else:
+                record = _sealed(content, sealer, nonce)
+            entry = content.entry
+            entry.key_id, entry.place, entry.length = key.id, place, len(record)
+            place += len(record)
+            sealed.append(record)
+            if turns.are_over:
+                await turns.give()
+    return b"".join(sealed)
+
+
+def _sealed(content: Content, sealer: Sealer, nonce: bytes) -> bytes:
+    entry, plaintext = content.entry, content.plaintext()
+    if entry.redacted:
+        redactor = redaction.redactor()
+        assert redactor is not None, "nothing is handed over that cannot be redacted"
+        plaintext = redactor.redacted(plaintext, content.guarding)
+    entry.plain_bytes = len(plaintext)
+    return sealer.seal(plaintext, record_id=entry.request_id, nonce=nonce)

@@ -1,0 +1,30 @@
+"""Work of some size in the event loop, a little at a time, so that no request waits for all of it."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+TURN_S = 0.0005
+"""For how long requests wait at most, but for a single piece that takes longer. Shorter turns cost more altogether,
+as each begins with cold caches: 55 µs a content in turns of 0.1 ms, 20 in those of 0.5."""
+
+PAUSE_S = 0.004
+"""For how long they have the loop to themselves then: each of them meets a turn or two, not one at each step."""
+
+
+class Turns:
+    """Of one piece of work: `await turns.give()` whenever `are_over`. There is no pause while `is_hurried`."""
+
+    def __init__(self, is_hurried: Callable[[], bool] = lambda: False) -> None:
+        self._is_hurried = is_hurried
+        self._until = time.perf_counter() + TURN_S
+
+    @property
+    def are_over(self) -> bool:
+        """Whether it is the turn of others."""
+        return time.perf_counter() >= self._until
+
+    async def give(self) -> None:
+        """Lets others have their turn."""
+        await asyncio.sleep(0 if self._is_hurried() else PAUSE_S)
+        self._until = time.perf_counter() + TURN_S
