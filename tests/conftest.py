@@ -1,11 +1,9 @@
 """What every test gets: both databases, and no network beyond this machine."""
 
-import contextlib
 import ipaddress
 import os
 import shutil
 import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,15 +17,7 @@ from pytest_django import DjangoDbBlocker
 
 from config.asgi import libpq_params
 from config.env import program
-
-OPEN_AT_MOST_S = 5
-LOOK_EACH_S = 1.0
-LONG_TRANSACTIONS = """
-SELECT pid, xact_start::text, datname, application_name, state, left(query, 200) FROM pg_stat_activity
-WHERE datname = ANY(%s) AND xact_start < clock_timestamp() - make_interval(secs => %s)
-    AND backend_type = 'client backend' AND query <> 'CHECKPOINT'
-"""
-"""Not the server's own, such as autovacuum. A checkpoint, which a test may ask for, reads no row."""
+from tests.open_transactions import OPEN_AT_MOST_S, LongTransactions
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -95,48 +85,6 @@ def databases(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iter
     own tenant. (A flush is impossible: the audit log refuses to be truncated.)"""
     with django_db_blocker.unblock():
         yield
-
-
-class LongTransactions:
-    """Looks each second for transactions that stay open: one that has written keeps the whole server from pruning."""
-
-    def __init__(self) -> None:
-        self._found: dict[tuple[Any, ...], tuple[str, str]] = {}
-        self._seen: set[tuple[Any, ...]] = set()
-        self._stopped = threading.Event()
-        self._thread: threading.Thread | None = None
-
-    def start(self, databases: list[dict[str, Any]]) -> None:
-        names = [params["dbname"] for params in databases]
-        server = {**databases[0], "dbname": "postgres", "application_name": "portcullis tests watch"}
-        self._thread = threading.Thread(target=self._watch, args=(server, names), daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stopped.set()
-        if self._thread is not None:
-            self._thread.join()
-
-    def take(self, *, but_of: str = "") -> list[str]:
-        """What was found since the last time, without the sessions of that application."""
-        found, self._found = self._found, {}
-        return [text for application, text in found.values() if application != but_of]
-
-    def _watch(self, server: dict[str, Any], names: list[str]) -> None:
-        while not self._stopped.wait(LOOK_EACH_S):
-            with (
-                contextlib.suppress(psycopg.OperationalError),
-                psycopg.connect(**server, autocommit=True) as connection,
-            ):
-                while not self._stopped.wait(LOOK_EACH_S):
-                    self._look(connection.execute(LONG_TRANSACTIONS, [names, OPEN_AT_MOST_S]).fetchall())
-
-    def _look(self, rows: list[tuple[Any, ...]]) -> None:
-        for pid, since, *about in rows:
-            if (pid, since) not in self._seen:
-                self._seen.add((pid, since))
-                during = os.environ.get("PYTEST_CURRENT_TEST", "no test")
-                self._found[pid, since] = str(about[1]), f"open since {since}, found during {during}: {about}"
 
 
 _long_transactions = LongTransactions()
