@@ -50,9 +50,11 @@ class MeterSet:
     """Of each spec what the ledger is told of it, as texts."""
 
     requests: tuple[int, ...] = field(init=False, repr=False)
-    """Which of the specs are rates of requests; `tokens` those of tokens, `hard_budgets` the budgets that refuse."""
+    """Which of the specs are rates of requests; `tokens` those of tokens, `hard_budgets` the budgets that refuse, and
+    `soft_budgets` those that do not."""
     tokens: tuple[int, ...] = field(init=False, repr=False)
     hard_budgets: tuple[int, ...] = field(init=False, repr=False)
+    soft_budgets: tuple[int, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         specs = list(enumerate(self.specs))
@@ -61,6 +63,7 @@ class MeterSet:
             "requests": tuple(n for n, spec in specs if spec.kind == MeterKind.REQUESTS),
             "tokens": tuple(n for n, spec in specs if spec.kind in TOKEN_KINDS),
             "hard_budgets": tuple(n for n, spec in specs if spec.kind == MeterKind.BUDGET and not spec.soft),
+            "soft_budgets": tuple(n for n, spec in specs if spec.kind == MeterKind.BUDGET and spec.soft),
         }
         for name, value in known.items():
             object.__setattr__(self, name, value)

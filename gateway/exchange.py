@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from billing.contracts import MeterKind, MeterSet
+from billing.contracts import MeterSet
 from billing.money import Tokens
 from gateway.content import Passed
 from gateway.guards.budget import Budget
@@ -161,9 +161,11 @@ class Exchange(Struct, kw_only=True):
         """The label of the first soft budget that is exceeded if the request costs that; empty if none is."""
         if self.standing is None:
             return ""
-        states = zip(self.standing.meters.specs, self.standing.remaining, strict=True)
-        soft = ((spec, left) for spec, left in states if spec.kind == MeterKind.BUDGET and spec.soft)
-        return next((spec.label for spec, left in soft if left + self.hold_nano < cost_nano), "")
+        meters, remaining = self.standing.meters, self.standing.remaining
+        for number in meters.soft_budgets:
+            if remaining[number] + self.hold_nano < cost_nano:
+                return meters.specs[number].label
+        return ""
 
     @property
     def streamed(self) -> bool:

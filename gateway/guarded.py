@@ -117,9 +117,12 @@ def look_at_answer(exchange: Exchange, body: bytes) -> bytes:
     Raises:
         ContentRefused: a guard blocks it.
     """
-    answer = _decode(body)
     found = plain.texts_of(body)
-    verdict = look(exchange, texts.of_answer(answer) if found is None else found, Direction.ANSWER)
+    if found is not None:
+        verdict = look(exchange, found, Direction.ANSWER)
+        return _encode(texts.answer_with(_decode(body), verdict.changed)) if verdict.changed else body
+    answer = _decode(body)
+    verdict = look(exchange, texts.of_answer(answer), Direction.ANSWER)
     if verdict.changed:
         return _encode(texts.without_logprobs(texts.answer_with(answer, verdict.changed)))
     if not all_spell(answer.get("choices")):

@@ -97,15 +97,15 @@ def quiet(judged: Judged) -> bool:
         return False
     for name, value in judged.request.items():
         if name == "messages":
-            if len(value) > _DEFAULTS[name] or any(map(_is_deep, value)):
+            if len(value) > _DEFAULTS[name]:
                 return False
+            for message in value:
+                for part in message.values():
+                    if isinstance(part, dict | list):
+                        return False
         elif name == "n" or isinstance(value, dict | list):
             return False
     return True
-
-
-def _is_deep(message: Mapping[str, Any]) -> bool:
-    return any(isinstance(value, dict | list) for value in message.values())
 
 
 def _length(name: str, kind: type[list[Any]] | type[dict[str, Any]]) -> Callable[[Mapping[str, Any]], int]:

@@ -7,6 +7,7 @@ whether something is wrong with it; what it finds can be blocked or flagged, but
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum, StrEnum
+from functools import cached_property
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -203,7 +204,7 @@ class Terms(Struct, frozen=True, kw_only=True):
         return direction in self.directions and (not self.roles or role in self.roles)
 
 
-class Guarding(Struct, frozen=True, kw_only=True):
+class Guarding(Struct, frozen=True, kw_only=True, dict=True):
     """The guard policy that holds for a key, compiled; part of its `Principal`.
 
     `key`: what hashes, placeholders and canaries are derived from; of the tenant alone. `budget_ms`: processor time of
@@ -221,7 +222,12 @@ class Guarding(Struct, frozen=True, kw_only=True):
     patterns: tuple["Custom", ...] = ()
 
     def of(self, guard: str) -> Terms | None:
-        return next((terms for terms in self.terms if terms.guard == guard and terms.action), None)
+        """What it says of a guard that does something."""
+        return self._acting.get(guard)
+
+    @cached_property
+    def _acting(self) -> Mapping[str, Terms]:
+        return {terms.guard: terms for terms in reversed(self.terms) if terms.action}
 
 
 class WordList(Struct, frozen=True, kw_only=True, gc=False):

@@ -25,8 +25,7 @@ def framed(messages: Sequence[Message], guarding: Guarding, *, mark: Callable[[]
     canaries: tuple[str, ...] = ()
     if _is_set(guarding, "injection", "delimiters") and any(each.get("role") in _RETURNED for each in messages):
         messages = _delimited(messages, mark())
-    at = _last(messages)
-    if at is not None and _is_set(guarding, "canaries", "insert"):
+    if _is_set(guarding, "canaries", "insert") and (at := _last(messages)) is not None:
         canary = canary_for(guarding.key, "\n".join(_texts(messages[at])))
         messages, canaries = _with(messages, at, sentence(canary)), (canary,)
     return Framed(messages, canaries)

@@ -1,6 +1,7 @@
 """Answers as ASGI wants them. Django's response would cost as much as everything else that the front does."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import msgspec
 
@@ -32,7 +33,13 @@ def refused(error: BaseException, headers: Mapping[str, str] = JSON) -> Answer:
 
 def raw(headers: Mapping[str, str]) -> list[Header]:
     """Headers as they are sent: names in lower case, values in one line, and without what Latin-1 does not have."""
-    return [
-        (name.lower().encode(), value.translate(_ONE_LINE).encode("latin-1", "replace"))
-        for name, value in headers.items()
-    ]
+    return [(_name(name), _value(value)) for name, value in headers.items()]
+
+
+@lru_cache(256)
+def _name(name: str) -> bytes:
+    return name.lower().encode()
+
+
+def _value(value: str) -> bytes:
+    return (value if value.isprintable() else value.translate(_ONE_LINE)).encode("latin-1", "replace")

@@ -25,6 +25,7 @@ from gateway.http import answers, hammered
 from gateway.http.answers import Answer, Header
 from gateway.http.base import Asked, AsyncView, Front, recognise
 from gateway.http.deadline import Deadlines
+from gateway.http.leaving import ClientLeft, Leaving
 from gateway.http.sse import EventStream
 from gateway.http.urls import urlpatterns
 from gateway.ids import new_id
@@ -50,10 +51,6 @@ _BEARER = re.compile(rb"bearer +(\S+)\s*", re.IGNORECASE)
 log = structlog.get_logger("gateway.http")
 
 
-class ClientLeft(Exception):
-    """Nobody is there any more to answer."""
-
-
 class DataPlane(ASGIHandler):
     """Serves `/v1/*` and the probes. `plane` is set between the start-up and the end of the process."""
 
@@ -61,6 +58,7 @@ class DataPlane(ASGIHandler):
         super().__init__()
         self.plane: Plane | None = None
         self._reading = Deadlines(BODY_TIMEOUT_S)
+        self._leaving = Leaving()
         self._resolver = get_resolver("gateway.http.urls")
         self._views = {f"/{pattern.pattern}": view for pattern in urlpatterns if (view := _view_of(pattern.callback))}
 
@@ -109,7 +107,7 @@ class DataPlane(ASGIHandler):
         if spent is not None and scope["path"] in _LIMITED and front.principal.may_come_from(front.address):
             await _send_whole(send, hammered.answer(spent, front), request_id)
             return
-        async with _Listening(receive):
+        with self._leaving.watch(receive):
             answer = await self._answer(scope, front)
             if isinstance(answer, EventStream):
                 await _send_stream(send, answer, front)
@@ -164,30 +162,6 @@ def _not_found(scope: Scope) -> NotFound:
 def _view_of(function: Any) -> type[AsyncView] | None:
     """The class that REST framework's `as_view` has made `function` of; None for a probe."""
     return getattr(function, "cls", None)
-
-
-class _Listening:
-    """While inside, a client that leaves cancels the task; outside again, that has become `ClientLeft`."""
-
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
-
-    async def __aenter__(self) -> None:
-        self._task = asyncio.current_task()
-        self._gone = asyncio.ensure_future(self._receive())
-        self._gone.add_done_callback(self._cancel)
-
-    def _cancel(self, gone: "asyncio.Future[Message]") -> None:
-        if not gone.cancelled() and self._task is not None:
-            self._task.cancel()
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
-        self._gone.remove_done_callback(self._cancel)
-        if not self._gone.done():
-            self._gone.cancel()
-        elif isinstance(error, asyncio.CancelledError) and self._task is not None:
-            self._task.uncancel()
-            raise ClientLeft from error
 
 
 def _check_front(headers: Headers, plane: Plane) -> Token:

@@ -32,9 +32,12 @@ class Joined:
     def __init__(self, texts: Sequence[Text]) -> None:
         self._edits: dict[str, list[_Edit]] = {}
         self._groups: dict[str, tuple[list[Text], str]] = {}
+        self.texts: Sequence[Text] = texts
         for parts in _runs(texts):
             for between in ("", " ")[: 2 if _has_bare_seam(parts) else 1]:
                 self._groups[f"{parts[0].place}{_TOGETHER}{len(between)}"] = (parts, between)
+        if not self._groups:
+            return
         self.texts = [
             *texts,
             *(

@@ -38,7 +38,25 @@ _DIGITS_OF_A_CARD = range(13, 20)
 
 def of_request(payload: Mapping[str, Any]) -> list[Text]:
     """All texts of a validated body of a chat completion."""
-    return _collected(_request, payload)
+    found = _of_usual(payload)
+    return _collected(_request, payload) if found is None else found
+
+
+def _of_usual(payload: Mapping[str, Any]) -> list[Text] | None:
+    """The same, at one go, of a body in which nothing stands but settings that are numbers or switches, and messages
+    that say one thing each; None of any other."""
+    found: list[Text] = []
+    for name, value in payload.items():
+        if name == "messages":
+            for number, message in enumerate(value):
+                role, content = _ROLES.get(message["role"]), message.get("content")
+                if role is None or len(message) != 2 or not isinstance(content, str):
+                    return None
+                if content:
+                    found.append(Text(content, role, f"messages[{number}].content"))
+        elif name not in NOT_SENT and (name not in FIELDS or not isinstance(value, int | float) or _digits(value)):
+            return None
+    return found
 
 
 def request_with(payload: Mapping[str, Any], changed: Mapping[str, str]) -> dict[str, Any]:

@@ -5,12 +5,13 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import pytest
+from django.db import connections
 
 from config.asgi import libpq_params
 from tests import factories
 from tests.integration.data.ledger_story import Params, tenant_ids
 from tests.integration.data.world import World, a_world
-from tests.system.processes import free_port
+from tests.system.processes import eventually, free_port
 
 T = TypeVar("T")
 
@@ -29,9 +30,18 @@ def story(databases: None) -> Callable[[Callable[[World], Awaitable[T]]], T]:
             async with a_world(tenant, secret, port, model.name) as world:
                 return await tell(world)
 
-        return asyncio.run(told())
+        before = connections_taken()
+        result = asyncio.run(told())
+        eventually(lambda: connections_taken() == before)  # one that is never given back is missed by another test
+        return result
 
     return run
+
+
+def connections_taken() -> dict[str, int]:
+    """How many connections of each database somebody has that did not give them back yet."""
+    stats = {alias: connections[alias].pool.get_stats() for alias in connections}  # type: ignore[attr-defined]
+    return {alias: of["pool_size"] - of["pool_available"] for alias, of in stats.items()}
 
 
 @pytest.fixture(scope="session")

@@ -19,10 +19,9 @@ async def policy(world: World, guard: str, action: Action, **settings: Any) -> N
     await there(a_guard_policy, world.tenant, rules=(a_guard_rule(guard, action, settings=settings),))
 
 
-async def asked(world: World, *messages: Any, answer: str = "Gladly.", **fields: Any) -> Client:
-    client = world.request(
-        messages=[SYSTEM, {"role": "user", "content": "Hello"}, *messages], sandbox={"text": answer}, **fields
-    )
+async def asked(world: World, *messages: Any, answer: str = "Gladly.", chunk_ms: int = 0, **fields: Any) -> Client:
+    said = [SYSTEM, {"role": "user", "content": "Hello"}, *messages]
+    client = world.request(messages=said, sandbox={"text": answer, "chunk_ms": chunk_ms}, **fields)
     await client.run()
     await world.plane.decisions.flush()
     return client
@@ -75,12 +74,15 @@ def test_a_stream_in_cipher_ends_in_an_error(story: Story, hold: bool) -> None:
         await policy(world, "canaries", Action.BLOCK, insert=True, hold=hold)
         await asked(world)
         codes = " ".join(str(ord(each)) for each in await canary_sent(world))
-        client = await asked(world, answer=f"In numbers: {codes}", stream=True)
+        # Longer than what is held back, wherever something to look at begins in the random numbers; and at a pace, as
+        # of what comes all at once nothing goes out.
+        words = "Gladly. I will write all that my instructions end with, a number for a letter, in numbers:"
+        client = await asked(world, answer=f"{words} {codes}", stream=True, chunk_ms=3)
         body = client.body.decode()
         assert "content_policy_violation" in body
         assert "[DONE]" not in body
         assert (client.status == 400) is hold
-        assert ("numbers" in body) is not hold
+        assert ("Gladly" in body) is not hold
         assert ("canaries", "canary", Action.BLOCK.value) in await there(decisions_of, client)
 
     story(tell)

@@ -10,7 +10,7 @@ from django.db import connections
 from accounts.models import Tenant
 from gateway.http import asgi
 from gateway.providers import openai
-from tests.integration.data.world import Client, Message, Story, World
+from tests.integration.data.world import Client, Message, Story, World, there
 
 
 def records_of(tenant: Tenant) -> list[dict[str, Any]]:
@@ -49,7 +49,7 @@ def test_it_works(story: Story) -> None:
         await streamed.run()
         assert (whole.status, streamed.status) == (200, 200)
         assert streamed.body.endswith(b"data: [DONE]\n\n")
-        records = await asyncio.to_thread(records_of, world.tenant)
+        records = await there(records_of, world.tenant)
         assert [record["request_id"] for record in records] == [whole.request_id, streamed.request_id]
         assert [record["outcome"] for record in records] == ["completed", "completed"]
 
@@ -128,7 +128,7 @@ def test_a_client_that_leaves_when_all_is_said_has_been_served(story: Story) -> 
 
         client.before_sending = leave
         await client.run()
-        (record,) = await asyncio.to_thread(records_of, world.tenant)
+        (record,) = await there(records_of, world.tenant)
         assert record["outcome"] == "completed"
         again = world.request()
         await again.run()

@@ -107,12 +107,12 @@ def test_a_prompt_that_is_blocked_goes_nowhere(story: Story) -> None:
         assert "personal_data" in error["message"]
         assert "4111" not in client.body.decode()
         assert await world.upstream_bodies() == []
-        assert await asyncio.to_thread(ledger.holds_of, world.tenant) == 0
+        assert await there(ledger.holds_of, world.tenant) == 0
         assert await there(decisions_of, client) == [
             ("personal_data", "CARD", "prompt", Action.BLOCK.value, ""),
         ]
         world.plane.refusals.flush()
-        record = await asyncio.to_thread(ledger.only_usage_of, world.tenant)
+        record = await there(ledger.only_usage_of, world.tenant)
         assert (record["outcome"], record["code"]) == ("refused", "content_policy_violation")
 
     story(tell)
@@ -158,7 +158,7 @@ def test_tags_do_not_keep_what_was_redacted(story: Story) -> None:
         await there(factories.a_tag, world.tenant, "team")
         await there(lambda: AttributionTag.objects.get(tenant=world.tenant))
         await asked(world, metadata={"team": MAIL})
-        record = await asyncio.to_thread(ledger.only_usage_of, world.tenant)
+        record = await there(ledger.only_usage_of, world.tenant)
         assert record["tags"] == {"team": "[EMAIL]"}
 
     story(tell)
@@ -212,7 +212,7 @@ def test_an_answer_that_is_blocked_is_charged(story: Story) -> None:
         client = await asked(world, answer=f"It is {CARD}.")
         assert (client.status, client.code) == (400, "content_policy_violation")
         assert "4111" not in client.body.decode()
-        record = await asyncio.to_thread(ledger.only_usage_of, world.tenant)
+        record = await there(ledger.only_usage_of, world.tenant)
         assert (record["outcome"], record["code"]) == ("blocked", "content_policy_violation")
         assert record["output_tokens"] > 0
         assert record["estimated"] is False
@@ -232,7 +232,7 @@ def test_a_stream_that_is_blocked_ends_before_what_was_found(story: Story) -> No
         assert b"[DONE]" not in client.body
         assert said(client) == f"{'All is well. ' * 20}It is "
         assert "4111" not in client.body.decode()
-        record = await asyncio.to_thread(ledger.only_usage_of, world.tenant)
+        record = await there(ledger.only_usage_of, world.tenant)
         assert (record["outcome"], record["estimated"]) == ("blocked", True)
         assert record["output_tokens"] > 0
         assert await there(decisions_of, client) == [("personal_data", "CARD", "answer", Action.BLOCK.value, "")]
@@ -373,7 +373,7 @@ def test_a_guard_that_fails_on_an_answer_lets_nothing_of_it_through(
         assert b"content_policy_violation" in client.body
         assert b"The answer could not be checked, as the guard 'word_list' failed" in client.body
         assert b"tellurium" not in client.body
-        record = await asyncio.to_thread(ledger.only_usage_of, world.tenant)
+        record = await there(ledger.only_usage_of, world.tenant)
         assert record["outcome"] == "blocked"
 
     story(tell)

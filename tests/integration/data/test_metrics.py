@@ -1,7 +1,5 @@
 """`/metrics`: what it counts, and who may see it."""
 
-import asyncio
-
 import psycopg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -11,7 +9,7 @@ from billing import ledger_health
 from config.asgi import libpq_params
 from gateway.http import exposition
 from tests.factories.compliance import a_content_policy
-from tests.integration.data.world import Client, Story, World
+from tests.integration.data.world import Client, Story, World, there
 
 
 @pytest.fixture(autouse=True)
@@ -139,7 +137,7 @@ def test_labels_are_words_of_the_gateway(story: Story) -> None:
 
 def test_what_is_stored_and_what_is_not_is_counted_by_reason(story: Story) -> None:
     async def tell(world: World) -> None:
-        await asyncio.to_thread(a_content_policy, world.tenant)
+        await there(a_content_policy, world.tenant)
         await world.request().run()
         waiting = await figures(world)
         assert waiting["content_queue()"] == 1

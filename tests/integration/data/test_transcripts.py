@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import pytest
 from django.conf import settings
-from django.db import connection, connections
+from django.db import connection
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
@@ -23,7 +23,7 @@ from gateway.content import Content
 from gateway.guards.base import Guarding
 from tests.factories import THE_SYSTEM
 from tests.factories.compliance import a_consent, a_content_policy, a_notice, a_subject
-from tests.integration.data.world import Client, Story, World
+from tests.integration.data.world import Client, Story, World, there
 
 STORE = Purpose.STORE_CONVERSATIONS
 T = TypeVar("T")
@@ -53,18 +53,6 @@ def consenting(world: World) -> Subject:
     ada = ada_of(world)
     a_consent(ada)
     return ada
-
-
-async def there(work: Callable[..., T], *arguments: Any, **named: Any) -> T:
-    """Runs what uses the ORM, and gives its connection back."""
-
-    def and_close() -> T:
-        try:
-            return work(*arguments, **named)
-        finally:
-            connections.close_all()
-
-    return await asyncio.to_thread(and_close)
 
 
 async def decided(world: World) -> None:

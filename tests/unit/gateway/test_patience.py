@@ -55,6 +55,6 @@ def test_who_gives_up_waiting_is_forgotten() -> None:
         assert not never.cancelled()
         never.set_result(True)
         await asyncio.sleep(0)
-        assert patience._waiting == {}
+        assert len(patience._waiting) == 0
 
     asyncio.run(story())

@@ -62,11 +62,17 @@ def test_the_usual_form_is_read() -> None:
         with_message(annotations=[{"url": "https://example.com"}]),
         with_message(tool_calls=[{"id": "1"}]),
         with_message(content=[{"type": "text", "text": "Hello"}]),
+        body().replace(b'"refusal": null', b'"refusal": null, "content": "Hello"'),
+        body().replace(b'"refusal": null', b'"refusal": null, "refusal": null'),
+        body().replace(b'"created"', b'"model": "other", "created"'),
+        body(choices=[]).replace(b"[]", json.dumps(ANSWER["choices"]).encode() + b', "choices": []'),
+        with_message(content="COLON").replace(b"COLON", rb'\u003a", "content": "Hello'),
+        with_message(content="COLON").replace(b"COLON", rb'\u003A", "content": "Hello'),
         b"[1]",
         b"{",
         b"[" * 100_000,
     ],
-    ids=range(13),
+    ids=range(19),
 )
 def test_any_other_is_left_to_be_gone_through(body: bytes) -> None:
     assert plain.texts_of(body) is None
@@ -87,3 +93,16 @@ def test_it_never_says_anything_else(
     answer = {**ANSWER, "choices": [*usual, *choices], **fields}
     found = plain.texts_of(json.dumps(answer).encode())
     assert found is None or found == texts.of_answer(answer)
+
+
+_STRINGS = st.text(st.characters(codec="ascii", categories=("L", "P")), max_size=6)
+
+
+@given(content=_STRINGS, name=st.sampled_from(["content", "refusal", "annotations"]), second=st.none() | _STRINGS)
+def test_what_says_a_name_twice_is_never_read(content: str, name: str, second: str | None) -> None:
+    """Whatever stands in its strings, and however that is written."""
+    escaped = "".join(f"\\u{ord(letter):04x}" for letter in content)
+    for written in (json.dumps(content)[1:-1], escaped, escaped.upper().replace("\\U", "\\u")):
+        once = with_message(content="HERE").replace(b"HERE", written.encode())
+        twice = once.replace(b'"role"', f'"{name}": {json.dumps(second)}, "role"'.encode())
+        assert plain.texts_of(twice) is None

@@ -372,3 +372,22 @@ def test_a_field_of_an_answer_whose_name_is_changed_is_gone() -> None:
 def test_log_probabilities_do_not_tell_what_a_text_was() -> None:
     assert WORD not in json.dumps(texts.without_logprobs(ANSWER))
     assert texts.without_logprobs({"choices": "?"}) == {"choices": "?"}
+
+
+_SETTINGS = st.sampled_from(["model", "max_tokens", "temperature", "seed", "stream", "user", "stop", "other", "n"])
+_SETTING_VALUES = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+)
+_MESSAGES = st.lists(
+    st.fixed_dictionaries(
+        {"role": st.sampled_from(["system", "developer", "user", "assistant", "tool", "narrator"])},
+        optional={"content": st.text(max_size=5) | st.none() | st.just([]), "name": st.text(max_size=5)},
+    ),
+    max_size=3,
+)
+
+
+@given(st.dictionaries(_SETTINGS, _SETTING_VALUES), _MESSAGES)
+def test_what_is_read_at_one_go_is_what_a_walk_finds(settings: dict[str, Any], messages: list[dict[str, Any]]) -> None:
+    payload = {**settings, "messages": messages}
+    assert texts.of_request(payload) == texts._collected(texts._request, payload)
