@@ -3,11 +3,12 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import msgspec
 
 from gateway import reversible
-from gateway.errors import ContentRefused
+from gateway.errors import ContentRefused, UpstreamCut
 from gateway.exchange import Exchange
 from gateway.guards.base import Direction, Finding, Judged, Role, Terms, Text
 from gateway.guards.budget import Budget
@@ -15,6 +16,7 @@ from gateway.guards.engine import Engine, engine_of
 from gateway.guards.replacing import Replacer
 from gateway.guards.verdicts import Verdict
 from gateway.wire import plain, texts
+from gateway.wire.body import signs_of
 from gateway.wire.deltas import Rewriter
 from gateway.wire.escapes import Escaped, Strings, TextStream
 from gateway.wire.joined import Joined
@@ -23,6 +25,9 @@ from gateway.wire.twice import has_twice
 
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
+
+ANSWER_SIGNS_MOST = 1_000_000
+"""Commas and brackets: those of 7,000 tokens with 20 others each. More would hold up everybody's requests."""
 
 
 def engine(exchange: Exchange) -> Engine | None:
@@ -116,18 +121,30 @@ def look_at_answer(exchange: Exchange, body: bytes) -> bytes:
 
     Raises:
         ContentRefused: a guard blocks it.
+        UpstreamCut: it cannot be read, or not by guards.
     """
     found = plain.texts_of(body)
     if found is not None:
         verdict = look(exchange, found, Direction.ANSWER)
         return _encode(texts.answer_with(_decode(body), verdict.changed)) if verdict.changed else body
-    answer = _decode(body)
-    verdict = look(exchange, texts.of_answer(answer), Direction.ANSWER)
+    answer, found = _read(body)
+    verdict = look(exchange, found, Direction.ANSWER)
     if verdict.changed:
         return _encode(texts.without_logprobs(texts.answer_with(answer, verdict.changed)))
     if not all_spell(answer.get("choices")):
         return _encode(texts.without_logprobs(answer))
     return _encode(answer) if has_twice(body, answer) else body
+
+
+def _read(body: bytes) -> tuple[dict[str, Any], list[Text]]:
+    """An answer and all of its texts."""
+    if signs_of(body) > ANSWER_SIGNS_MOST:
+        raise UpstreamCut("The upstream's answer has too many parts for guards to look at.")
+    try:
+        answer = _decode(body)
+        return answer, texts.of_answer(answer)
+    except (ValueError, RecursionError) as error:
+        raise UpstreamCut("The upstream's answer cannot be read.") from error
 
 
 def passing(exchange: Exchange) -> "Passing | None":

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Hashable
+from contextvars import Context
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item", bound=Hashable)
@@ -27,24 +28,34 @@ class OneTimer(Generic[Item]):
         loop = asyncio.get_running_loop()
         self._waiting[item] = until = loop.time() + self._seconds
         if not self._has_timer:
-            self._has_timer = True
-            loop.call_at(until, self._pass, loop)
+            self._set(loop, until)
 
     def drop(self, item: Item) -> None:
         """Waits no longer; nothing happens to what is not, or no longer, waited for."""
         self._waiting.pop(item, None)
 
+    def _set(self, loop: asyncio.AbstractEventLoop, until: float) -> None:
+        """Outside of any context: what is due belongs to many requests."""
+        self._has_timer = True
+        loop.call_at(until, self._pass, loop, context=Context())
+
     def _pass(self, loop: asyncio.AbstractEventLoop) -> None:
         """Sees to those whose time is over, and waits for the next one."""
         now = loop.time()
-        while self._waiting:
-            item, until = next(iter(self._waiting.items()))
-            if until > now:
-                loop.call_at(until, self._pass, loop)
-                return
-            del self._waiting[item]
-            try:
-                self._due(item)
-            except Exception as error:  # of one: the others are seen to all the same
-                loop.call_exception_handler({"message": "what was due failed", "exception": error})
-        self._has_timer = False
+        try:
+            while self._waiting:
+                item, until = next(iter(self._waiting.items()))
+                if until > now:
+                    break
+                del self._waiting[item]
+                self._see_to(item, loop)
+        finally:
+            self._has_timer = False
+            if self._waiting:
+                self._set(loop, next(iter(self._waiting.values())))
+
+    def _see_to(self, item: Item, loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            self._due(item)
+        except Exception as error:  # of one: the others are seen to all the same
+            loop.call_exception_handler({"message": "what was due failed", "exception": error})

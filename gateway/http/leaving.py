@@ -49,7 +49,10 @@ class Watch:
         self._gone.add_done_callback(self._cancel)
 
     def _cancel(self, gone: "asyncio.Future[Message]") -> None:
-        if not gone.cancelled() and self._task is not None:
+        if gone.cancelled():
+            return
+        gone.exception()  # seen: whatever is wrong with its connection, nobody hears the answer
+        if self._task is not None:
             self._task.cancel()
 
     def __enter__(self) -> None:
@@ -58,12 +61,13 @@ class Watch:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
         self._waiting.drop(self)
+        task, self._task = self._task, None  # from here on nothing is cancelled, also if that was about to be
         gone, self._gone = self._gone, None
         if gone is None:
             return
         gone.remove_done_callback(self._cancel)
         if not gone.done():
             gone.cancel()
-        elif isinstance(error, asyncio.CancelledError) and self._task is not None:
-            self._task.uncancel()
+        elif isinstance(error, asyncio.CancelledError) and task is not None:
+            task.uncancel()
             raise ClientLeft from error

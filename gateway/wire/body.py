@@ -31,7 +31,7 @@ def parse(body: bytes) -> dict[str, Any]:
         InvalidRequest: it is not one.
         TooLarge: it has more parts than a prompt could need.
     """
-    if len(body) > ITEMS_MOST and body.count(b",") + body.count(b"{") + body.count(b"[") > 2 * ITEMS_MOST:
+    if len(body) > ITEMS_MOST and signs_of(body) > 2 * ITEMS_MOST:
         raise TooLarge(f"The body has too many parts; at most {ITEMS_MOST} items are read.")
     try:
         value = _decode(body)
@@ -44,6 +44,11 @@ def parse(body: bytes) -> dict[str, Any]:
     if body.count(b"{") + body.count(b"[") > NESTED_MOST and _is_deep(value):
         raise InvalidRequest(f"The body is nested too deeply; at most {NESTED_MOST} levels are read.")
     return _without_control(value) if _SUSPECT.search(body) else value
+
+
+def signs_of(data: bytes) -> int:
+    """How many commas and opening brackets JSON has: at least one, and at most two, for each of its items."""
+    return data.count(b",") + data.count(b"{") + data.count(b"[")
 
 
 def typed(payload: dict[str, Any], shape: type[T]) -> T:

@@ -6,8 +6,8 @@ counts here what reaches from one into the next.
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
-from itertools import groupby, pairwise
+from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate, groupby, pairwise
 
 from msgspec import Struct
 
@@ -78,16 +78,20 @@ class Joined:
         starts = [0]
         for part in parts:
             starts.append(starts[-1] + len(part.text) + len(between))
+        known = [_covering(self._edits.get(part.place, ())) for part in parts]
+        touched: set[int] = set()
         for edit in edits:
             first, last = bisect_right(starts, edit.start) - 1, bisect_right(starts, max(edit.start, edit.end - 1)) - 1
-            if first == last:
-                continue  # within one part, where it is found on its own
             for number in range(first, min(last, len(parts) - 1) + 1):
-                own = self._edits.setdefault(parts[number].place, [])
                 start = max(edit.start - starts[number], 0)
                 end = min(edit.end - starts[number], len(parts[number].text))
+                if first == last and known[number](start, end):
+                    continue  # found there on its own, too: what tells of it stands in the same part
+                own = self._edits.setdefault(parts[number].place, [])
                 own.append(_Edit(min(start, end), end, edit.new if number == first else ""))
-                found[parts[number].place] = _edited(parts[number].text, own)
+                touched.add(number)
+        for number in touched:
+            found[parts[number].place] = _edited(parts[number].text, self._edits[parts[number].place])
 
 
 def _runs(texts: Sequence[Text]) -> Iterator[list[Text]]:
@@ -109,6 +113,19 @@ def _runs(texts: Sequence[Text]) -> Iterator[list[Text]]:
 def _has_bare_seam(parts: Sequence[Text]) -> bool:
     """Whether words would run together."""
     return any(not (one.text[-1:].isspace() or two.text[:1].isspace()) for one, two in pairwise(parts))
+
+
+def _covering(edits: Sequence[_Edit]) -> Callable[[int, int], bool]:
+    """Tells of a span whether it lies in one of them."""
+    ordered = sorted(edits, key=lambda each: each.start)
+    starts = [each.start for each in ordered]
+    furthest = list(accumulate((each.end for each in ordered), max))
+
+    def covers(start: int, end: int) -> bool:
+        before = bisect_right(starts, start)
+        return before > 0 and furthest[before - 1] >= end
+
+    return covers
 
 
 def _edited(text: str, edits: Sequence[_Edit]) -> str:

@@ -63,7 +63,7 @@ def texts_of(body: bytes) -> list[Text] | None:
     """All texts of a whole answer, as `texts.of_answer` finds them; None where it is not of the usual form."""
     try:
         answer = _decode(body)
-    except (msgspec.MsgspecError, RecursionError):
+    except (ValueError, RecursionError):
         return None
     if _says_more(body, answer):
         return None

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from gateway import guarded
+from gateway.errors import UpstreamCut
 from gateway.guards.verdicts import Verdict
 
 CARD = "4111 1111 1111 1111"
@@ -41,3 +42,24 @@ def test_log_probabilities_of_another_text_do_not_go_out(content: str) -> None:
 def test_of_a_name_that_stands_twice_goes_out_what_was_looked_at() -> None:
     body = b'{"choices":[{"message":{"content":"%b","content":"b"}}]}' % CARD.encode()
     assert looked_at(body) == b'{"choices":[{"message":{"content":"b"}}]}'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"model":"\xff","choices":[]}',
+        b'{"x":1e999,"choices":[]}',
+        b'{"x":%b,"choices":[]}' % (b"[" * 400 + b"]" * 400),
+        b'{"x":%b,"choices":[]}' % (b"[" * 100_000 + b"]" * 100_000),
+    ],
+    ids=["no text", "no number", "deep", "deeper"],
+)
+def test_what_cannot_be_read_is_the_upstreams_fault(body: bytes) -> None:
+    with pytest.raises(UpstreamCut, match="cannot be read"):
+        looked_at(body)
+
+
+def test_what_would_hold_up_everybody_is_not_looked_at() -> None:
+    body = b'{"x":[%b[]],"choices":[]}' % (b"[]," * guarded.ANSWER_SIGNS_MOST)
+    with pytest.raises(UpstreamCut, match="too many parts"):
+        looked_at(body)
