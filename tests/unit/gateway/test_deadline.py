@@ -80,7 +80,7 @@ def test_one_timer_serves_all() -> None:
         loop = asyncio.get_running_loop()
         timers = []
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(loop, "call_at", lambda *arguments: timers.append(arguments))
+            patch.setattr(loop, "call_at", lambda *arguments, **named: timers.append(arguments))
             begun: list[Deadline] = [deadlines.begin() for _ in range(100)]
         for deadline in begun:
             deadline.lift()
