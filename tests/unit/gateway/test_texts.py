@@ -378,7 +378,7 @@ _SETTINGS = st.sampled_from(["model", "max_tokens", "temperature", "seed", "stre
 _SETTING_VALUES = (
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 )
-_MESSAGES = st.lists(
+_MESSAGES: st.SearchStrategy[list[dict[str, Any]]] = st.lists(
     st.fixed_dictionaries(
         {"role": st.sampled_from(["system", "developer", "user", "assistant", "tool", "narrator"])},
         optional={"content": st.text(max_size=5) | st.none() | st.just([]), "name": st.text(max_size=5)},
