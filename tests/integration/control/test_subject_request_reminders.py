@@ -1,6 +1,6 @@
 """Officers are reminded once at each level, whoever runs at once and whatever the mail server does."""
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
 import pytest
@@ -156,11 +156,12 @@ def test_what_was_put_off_is_told_again(ada: Subject) -> None:
     assert request_reminders.remind(by=THE_SYSTEM) == 1
 
 
-def test_days_are_those_of_the_tenant() -> None:
-    """What is due today in one place is overdue in another at the same moment."""
+@pytest.mark.parametrize(("hour", "apart"), [(9, 1), (10, 2), (12, 1)])
+def test_days_are_those_of_the_tenant(hour: int, apart: int) -> None:
+    """What is due today in one place is overdue in another at the same moment: by two days between 10 and 11 UTC."""
     request = a_request(received_at=timezone.now())
-    SubjectRequest.objects.filter(pk=request.pk).update(zone="Pacific/Kiritimati")
-    request.refresh_from_db()
-    east = days_left(request)
+    at = timezone.now().astimezone(UTC).replace(hour=hour, minute=30)
+    request.zone = "Pacific/Kiritimati"
+    east = days_left(request, at=at)
     request.zone = "Pacific/Pago_Pago"
-    assert days_left(request) == east + 1
+    assert days_left(request, at=at) == east + apart
