@@ -98,7 +98,9 @@ _SAID = (
     "nothing of note here",
 )
 _BOTH = Guarding(
-    policy_id=1, terms=tuple(Terms(guard=name, action=Action.REDACT) for name in ("personal_data", "secrets"))
+    policy_id=1,
+    terms=tuple(Terms(guard=name, action=Action.REDACT) for name in ("personal_data", "secrets")),
+    budget_ms=60_000,
 )
 
 
