@@ -135,7 +135,7 @@ def _repeated(inner: Any, least: int, most: Any, state: Any) -> str:
     character = _character(str(inner[0][0]), inner[0][1]) if len(inner) == 1 else None
     if character is None:
         return f"(?:{_sequence(inner, state)}){{{least},{upto}}}"
-    # The same as of anything else, but many times faster: of one character each, Python repeats it without a step back.
+    # The same as of anything else, but many times faster: Python counts what repeats a single character in one go.
     if least == 0:
         return f"{character}{{0,{upto}}}"
     return f"(?:{character}{{{least},{upto}}}|{character}{{0,{least - 1}}}{_END})"

@@ -25,15 +25,13 @@ from gateway.http import answers, hammered
 from gateway.http.answers import Answer, Header
 from gateway.http.base import Asked, AsyncView, Front, recognise
 from gateway.http.deadline import Deadlines
-from gateway.http.leaving import ClientLeft, Leaving
+from gateway.http.leaving import ClientLeft, Leaving, Message, Receive
 from gateway.http.sse import EventStream
 from gateway.http.urls import urlpatterns
 from gateway.ids import new_id
 from gateway.plane import Plane
 
 Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Headers = dict[bytes, bytes]
 

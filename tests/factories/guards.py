@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 import uuid
 from typing import Any
 
@@ -82,6 +83,9 @@ def rows_of_guards(key: ApiKey) -> None:
     a_review(key)
 
 
+_CARD = re.compile("(?<![0-9a-f-])4111(?![0-9a-f-])|4111 ?1111")
+
+
 def shows_the_card(text: str) -> bool:
-    """Whether half of the number of the test card is in a text: a quarter of it may be in any id or time."""
-    return "4111 1111" in text or "41111111" in text
+    """Whether a part of the number of the test card is in a text: not within an id or a time, which may have any."""
+    return _CARD.search(text) is not None
