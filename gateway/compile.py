@@ -18,13 +18,12 @@ from billing.money import Rates
 from compliance.errors import DecryptionFailed
 from compliance.models import ContentPolicy, Purpose
 from gateway import credentials
-from gateway.content import Terms
 from gateway.guard_rows import guarding_for, warm_up
 from gateway.guarded_content import for_storing
 from gateway.guards.base import Guarding
 from gateway.models import Deployment, PolicyRevision, Provider, ProviderCredential
 from gateway.models.policy import GLOBAL_SCOPE
-from gateway.principal import Principal
+from gateway.principal import Principal, Terms
 from gateway.routing import ModelRoutes, Route, RouteTable
 
 log = structlog.get_logger("gateway.compile")

@@ -1,46 +1,16 @@
 """What a request leaves to be stored: collected on its way, put together later, off the response path. Pure."""
 
-from datetime import datetime
-from typing import Any
-from uuid import UUID
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct
 
-from gateway.guards.base import Guarding
 from gateway.providers.openai import PERSON_FIELDS
 from gateway.wire import assembled
 
-
-class Terms(Struct, frozen=True, kw_only=True):
-    """On what terms a tenant's content is stored: why, whether only redacted, and how large one may be."""
-
-    purpose: str
-    redacted: bool
-    most_bytes: int
-
-
-class Entry(Struct, kw_only=True, gc=False):
-    """One request as `store_transcripts` is told of it. `reason`: why its content is not stored; '' while it may be."""
-
-    request_id: str
-    tenant_id: int
-    surrogate: str
-    at: datetime
-    reason: str
-    application_id: int
-    api_key_id: int
-    environment: str
-    model: str
-    outcome: str
-    streamed: bool
-    purpose: str
-    gpc: bool
-    redacted: bool
-    key_id: UUID | None = None
-    place: int = 0
-    length: int = 0
-    plain_bytes: int = 0
+if TYPE_CHECKING:
+    from gateway.principal import Principal, Terms
 
 
 class Passed(Struct):
@@ -59,22 +29,38 @@ class Passed(Struct):
             self.pieces.append(piece)
 
 
-class Content(Struct, gc=False):
+class Content(Struct, kw_only=True, gc=False):
     """A request with what was asked and answered. `size`: about how many bytes that takes.
+
+    Made of what is at hand when a request ends, as that is on its way: what can be told later is told in the batch.
+    `reason`: why its content is not stored; '' while it may be. `key_id`, `place`, `length` and `plain_bytes` tell of
+    the encrypted content, once it is. `began` is in seconds since the epoch, `handed_at` of `time.perf_counter`.
 
     `body` is kept as it came: of many that wait, the garbage collector would walk every part of a parsed one.
     """
 
-    entry: Entry
+    request_id: str
+    principal: "Principal"
+    terms: "Terms"
+    surrogate: str
+    model: str
+    outcome: str
+    streamed: bool
+    gpc: bool
+    began: float
+    handed_at: float
     body: bytes | None
     answer: bytes
-    pieces: list[bytes]
+    pieces: Sequence[bytes]
     size: int
-    handed_at: float
-    guarding: Guarding | None = None
+    reason: str = ""
+    key_id: str | None = None
+    place: int = 0
+    length: int = 0
+    plain_bytes: int = 0
 
     def __repr__(self) -> str:
-        return f"Content({self.entry.request_id})"  # logs may show it
+        return f"Content({self.request_id})"  # logs may show it
 
     @property
     def is_there(self) -> bool:
@@ -83,8 +69,8 @@ class Content(Struct, gc=False):
 
     def drop(self, reason: str) -> None:
         """Lets go of everything but the decision."""
-        self.entry.reason, self.entry.key_id = reason, None
-        self.body, self.answer, self.pieces = None, b"", []
+        self.reason, self.key_id = reason, None
+        self.body, self.answer, self.pieces = None, b"", ()
 
     def plaintext(self) -> bytes:
         """What is to be encrypted: see compliance/transcripts.py. Neither name of the person is in it.

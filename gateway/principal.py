@@ -6,10 +6,18 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from billing.charging import Charging
 from billing.contracts import RequestLimits
-from gateway.content import Terms
 from gateway.guards.base import Guarding
 
 Network = IPv4Network | IPv6Network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """On what terms a tenant's content is stored: why, whether only redacted, and how large one may be."""
+
+    purpose: str
+    redacted: bool
+    most_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ REDACTED_BYTES = 8 * 2**10
 
 
 async def together(wishes: Iterable[tuple[Wish, DataKey, Sequence[Content]]], turns: Turns) -> bytes:
-    """The sealed contents, one behind the other; says in each entry where its own is.
+    """The sealed contents, one behind the other; says of each where it is.
 
     Raises:
         ValueError: an answer cannot be read, or not be redacted.
@@ -29,16 +29,15 @@ async def together(wishes: Iterable[tuple[Wish, DataKey, Sequence[Content]]], tu
     place = 0
     for (tenant_id, surrogate, purpose, _), key, contents in wishes:
         there = place_of(tenant_id=tenant_id, surrogate=surrogate, request_id="", purpose=purpose)
-        sealer = Sealer(key.key, key_id=key.id, place=there)
+        sealer, key_id = Sealer(key.key, key_id=key.id, place=there), str(key.id)
         nonces = secrets.token_bytes(NONCE_BYTES * len(contents))
         for number, content in enumerate(contents):
             nonce = nonces[NONCE_BYTES * number : NONCE_BYTES * (number + 1)]
-            if content.size > (REDACTED_BYTES if content.entry.redacted else THREAD_BYTES):
+            if content.size > (REDACTED_BYTES if content.terms.redacted else THREAD_BYTES):
                 record = await asyncio.to_thread(_sealed, content, sealer, nonce)
             else:
                 record = _sealed(content, sealer, nonce)
-            entry = content.entry
-            entry.key_id, entry.place, entry.length = key.id, place, len(record)
+            content.key_id, content.place, content.length = key_id, place, len(record)
             place += len(record)
             sealed.append(record)
             if turns.are_over:
@@ -47,10 +46,10 @@ async def together(wishes: Iterable[tuple[Wish, DataKey, Sequence[Content]]], tu
 
 
 def _sealed(content: Content, sealer: Sealer, nonce: bytes) -> bytes:
-    entry, plaintext = content.entry, content.plaintext()
-    if entry.redacted:
+    plaintext = content.plaintext()
+    if content.terms.redacted:
         redactor = redaction.redactor()
         assert redactor is not None, "nothing is handed over that cannot be redacted"
-        plaintext = redactor.redacted(plaintext, content.guarding)
-    entry.plain_bytes = len(plaintext)
-    return sealer.seal(plaintext, record_id=entry.request_id, nonce=nonce)
+        plaintext = redactor.redacted(plaintext, content.principal.guarding)
+    content.plain_bytes = len(plaintext)
+    return sealer.seal(plaintext, record_id=content.request_id, nonce=nonce)

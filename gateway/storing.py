@@ -1,14 +1,14 @@
 """What the writer of transcripts asks the main database: see compliance/sql/store_by_columns.sql."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 import msgspec
 from msgspec import Struct
 
 from gateway.batches import Cursor
-from gateway.content import Entry
+from gateway.content import Content
 from gateway.turns import Turns
 
 Person = tuple[int, str]
@@ -17,9 +17,8 @@ Wish = tuple[int, str, str, bool]
 """The same with the purpose of storing, and whether the content is redacted."""
 
 _REFUSALS = """
-SELECT content_refusal(tenant_id, surrogate, purpose, redacted)
-FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::boolean[])
-    WITH ORDINALITY AS wish (tenant_id, surrogate, purpose, redacted, number)
+SELECT content_refusal((wish->>0)::bigint, wish->>1, wish->>2, (wish->>3)::boolean)
+FROM jsonb_array_elements(%s::jsonb) WITH ORDINALITY AS one (wish, number)
 ORDER BY number
 """
 _STORE = """
@@ -36,27 +35,13 @@ AT_ONCE = 64
 Work = Callable[[Cursor], Awaitable[Any]]
 
 
-class Whose(Struct, frozen=True):
-    """Whose content it is and on what terms it is stored: what the requests of a person have in common."""
+_Whose = tuple[int, str, str, bool, bool, str | None, str]
+_WHOSE = ("tenant_id", "surrogate", "purpose", "redacted", "gpc", "key_id", "reason")
+"""Whose content it is and on what terms it is stored: what the requests of a person have in common."""
 
-    tenant_id: int
-    surrogate: str
-    purpose: str
-    redacted: bool
-    gpc: bool
-    key_id: UUID | None
-    reason: str
-
-
-class Kind(Struct, frozen=True):
-    """What else many requests have in common."""
-
-    application_id: int
-    api_key_id: int
-    environment: str
-    model: str
-    outcome: str
-    streamed: bool
+_Kind = tuple[int, int, str, str, str, bool]
+_KIND = ("application_id", "api_key_id", "environment", "model", "outcome", "streamed")
+"""What else many requests have in common."""
 
 
 class Told(Struct, frozen=True):
@@ -74,32 +59,34 @@ async def do(cursor: Cursor, works: list[Work]) -> list[Any]:
 
 async def refusals(cursor: Cursor, wishes: Sequence[Wish]) -> list[str]:
     """Why nothing may be stored of each of the people now; '' where something may."""
-    await cursor.execute(_REFUSALS, [list(column) for column in zip(*wishes, strict=True)])
+    await cursor.execute(_REFUSALS, [_encode(wishes).decode()])
     return [reason for (reason,) in await cursor.fetchall()]
 
 
-async def told(entries: Sequence[Entry], turns: Turns) -> Told:
-    """What the database is told of a batch."""
-    people: dict[Whose, int] = {}
-    kinds: dict[Kind, int] = {}
+async def told(batch: Sequence[Content], turns: Turns) -> Told:
+    """What the database is told of a batch; the same each time that it is sent."""
+    people: dict[_Whose, int] = {}
+    kinds: dict[_Kind, int] = {}
     of_person: list[int] = []
     of_kind: list[int] = []
-    for start in range(0, len(entries), AT_ONCE):
-        some = entries[start : start + AT_ONCE]
-        of_person += [people.setdefault(_whose(entry), len(people) + 1) for entry in some]
-        of_kind += [kinds.setdefault(_kind(entry), len(kinds) + 1) for entry in some]
+    times: list[str] = []
+    for start in range(0, len(batch), AT_ONCE):
+        some = batch[start : start + AT_ONCE]
+        of_person += [people.setdefault(_whose(content), len(people) + 1) for content in some]
+        of_kind += [kinds.setdefault(_kind(content), len(kinds) + 1) for content in some]
+        times += [datetime.fromtimestamp(content.began, UTC).isoformat() for content in some]
         if turns.are_over:
             await turns.give()
     columns = (
-        "{" + ",".join([entry.request_id for entry in entries]) + "}",
-        "{" + ",".join([entry.at.isoformat() for entry in entries]) + "}",
+        "{" + ",".join([content.request_id for content in batch]) + "}",
+        "{" + ",".join(times) + "}",
         _integers(of_person),
         _integers(of_kind),
-        _integers([entry.place for entry in entries]),
-        _integers([entry.length for entry in entries]),
-        _integers([entry.plain_bytes for entry in entries]),
+        _integers([content.place for content in batch]),
+        _integers([content.length for content in batch]),
+        _integers([content.plain_bytes for content in batch]),
     )
-    return Told(_encode(list(people)).decode(), _encode(list(kinds)).decode(), columns)
+    return Told(_rows(_WHOSE, people), _rows(_KIND, kinds), columns)
 
 
 async def store(cursor: Cursor, told: Told, sealed: bytes) -> list[tuple[str, int]]:
@@ -108,12 +95,20 @@ async def store(cursor: Cursor, told: Told, sealed: bytes) -> list[tuple[str, in
     return list(await cursor.fetchall())
 
 
-def _whose(entry: Entry) -> Whose:
-    return Whose(entry.tenant_id, entry.surrogate, entry.purpose, entry.redacted, entry.gpc, entry.key_id, entry.reason)
+def _whose(content: Content) -> _Whose:
+    principal, terms = content.principal, content.terms
+    common = principal.tenant_id, content.surrogate, terms.purpose, terms.redacted
+    return *common, content.gpc, content.key_id, content.reason
 
 
-def _kind(entry: Entry) -> Kind:
-    return Kind(entry.application_id, entry.api_key_id, entry.environment, entry.model, entry.outcome, entry.streamed)
+def _kind(content: Content) -> _Kind:
+    principal = content.principal
+    key = principal.application_id, principal.key_id, principal.environment
+    return *key, content.model, content.outcome, content.streamed
+
+
+def _rows(names: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    return _encode([dict(zip(names, row, strict=True)) for row in rows]).decode()
 
 
 def _integers(values: list[int]) -> str:

@@ -68,7 +68,7 @@ class Transcripts:
     @property
     def lag_s(self) -> float:
         """Since the oldest of what waits was handed over."""
-        return time.monotonic() - self._waiting[0].handed_at if self._waiting else 0.0
+        return time.perf_counter() - self._waiting[0].handed_at if self._waiting else 0.0
 
     def start(self) -> None:
         self._task = asyncio.get_running_loop().create_task(self._run())
@@ -98,9 +98,10 @@ class Transcripts:
         if content.is_there:
             self._contents += 1
             self.queued_bytes += content.size
+        if not self._waiting:
+            self._idle.clear()
+            self._arrived.set()
         self._waiting.append(content)
-        self._idle.clear()
-        self._arrived.set()
         if len(self._waiting) >= BATCH_MOST or self.queued_bytes >= BATCH_BYTES:
             self._full.set()
 
@@ -160,7 +161,7 @@ class Transcripts:
 
     def _give_up(self, batch: list[Content]) -> None:
         """On content that has waited for too long."""
-        now = time.monotonic()
+        now = time.perf_counter()
         for content in batch:
             if content.is_there and now - content.handed_at > self._patience_s:
                 self._drop(content, "unavailable")
@@ -189,13 +190,13 @@ class Transcripts:
     async def _put(self, batch: list[Content]) -> None:
         turns = Turns(is_hurried=lambda: self._closing or len(self._waiting) >= BATCH_MOST)
         sealed = await self._sealed(batch, turns)
-        told = await storing.told([content.entry for content in batch], turns)
+        told = await storing.told(batch, turns)
         (counts,) = await self._main([lambda cursor: storing.store(cursor, told, sealed)])
         for reason, count in counts:
             self.decisions[reason] += count
 
     async def _sealed(self, batch: list[Content], turns: Turns) -> bytes:
-        """The encrypted content of those who allow it; says in the entries where each is, or why there is none."""
+        """The encrypted content of those who allow it; says of each where it is, or why there is none."""
         wishes: defaultdict[Wish, list[Content]] = defaultdict(list)
         for content in batch:
             if content.is_there:
@@ -228,5 +229,4 @@ class Transcripts:
 
 
 def _wish(content: Content) -> Wish:
-    entry = content.entry
-    return entry.tenant_id, entry.surrogate, entry.purpose, entry.redacted
+    return content.principal.tenant_id, content.surrogate, content.terms.purpose, content.terms.redacted

@@ -1,14 +1,14 @@
 """Hands over what a request leaves to be stored, where its tenant stores content. Costs nothing where it does not."""
 
 import time
-from datetime import UTC, datetime
 
 import msgspec
 
 from gateway import redaction, reversible
-from gateway.content import Content, Entry, Passed, Terms
+from gateway.content import Content, Passed
 from gateway.exchange import Exchange
 from gateway.plane import Plane
+from gateway.principal import Terms
 
 _encode = msgspec.json.Encoder().encode
 
@@ -33,15 +33,25 @@ def run(exchange: Exchange, plane: Plane) -> None:
     terms = principal.content
     if terms is None or not (exchange.admitted and exchange.is_chat):  # what was refused was no conversation
         return
-    reason = _reason(exchange, terms)
-    entry = _entry(exchange, terms, reason)
-    pieces = exchange.passed.pieces if exchange.passed else []
-    size = len(exchange.body) + len(exchange.answer) + (exchange.passed.size if exchange.passed else 0)
-    body = _encode(exchange.payload) if exchange.redacted else exchange.body
-    content = Content(entry, body, exchange.outgoing, pieces, size, time.monotonic(), principal.guarding)
-    if not reason and size > terms.most_bytes:
-        reason = "too_large"
-    if reason:
+    passed, now = exchange.passed, time.perf_counter()
+    size = len(exchange.body) + len(exchange.outgoing) + (passed.size if passed else 0)
+    content = Content(
+        request_id=exchange.request_id,
+        principal=principal,
+        terms=terms,
+        surrogate=exchange.end_user,
+        model=exchange.request.model,
+        outcome=exchange.outcome,
+        streamed=exchange.streamed,
+        gpc=exchange.gpc,
+        began=time.time() - (now - exchange.started),
+        handed_at=now,
+        body=_encode(exchange.payload) if exchange.redacted else exchange.body,
+        answer=exchange.outgoing,
+        pieces=passed.pieces if passed else (),
+        size=size,
+    )
+    if reason := _reason(exchange, terms) or ("too_large" if size > terms.most_bytes else ""):
         content.drop(reason)
     plane.transcripts.hand_over(content)
 
@@ -53,24 +63,3 @@ def _reason(exchange: Exchange, terms: Terms) -> str:
     if terms.redacted and redaction.redactor() is None:
         return "redaction_unavailable"
     return ""
-
-
-def _entry(exchange: Exchange, terms: Terms, reason: str) -> Entry:
-    principal = exchange.principal
-    began = time.time() - (time.perf_counter() - exchange.started)
-    return Entry(
-        request_id=exchange.request_id,
-        tenant_id=principal.tenant_id,
-        surrogate=exchange.end_user,
-        at=datetime.fromtimestamp(began, UTC),
-        reason=reason,
-        application_id=principal.application_id,
-        api_key_id=principal.key_id,
-        environment=principal.environment,
-        model=exchange.request.model,
-        outcome=exchange.outcome,
-        streamed=exchange.streamed,
-        purpose=terms.purpose,
-        gpc=exchange.gpc,
-        redacted=terms.redacted,
-    )
