@@ -1,10 +1,12 @@
 """`python -m benchmarks.storing`: what storing conversations costs, against the same requests without.
 
-Two tenants at one gateway take turns in short rounds: the conversations of one are stored, those of the other are not.
-Their end users are named in both, so that the ratio is of storing alone. The same machine, moods and all, meets both.
+Two tenants, the conversations of one are stored, those of the other are not. Their end users are named in both, so that
+the ratio is of storing alone.
 
-Latency is judged at a steady pace that leaves the processors room, as the writer works after the answers went out. With
-all processors busy whatever is done takes from the requests: there it is told, and the processor time judged.
+For processor time each has a gateway of its own, and both are under load at the same time: whatever the machine is busy
+with meets both. They change gateways from round to round, and two such rounds make one ratio, so that neither of the
+gateways has an advantage. Latency is judged with one after the other at one gateway, at a steady pace that leaves the
+processors room, as the writer works after the answers went out; with all processors busy it is told only.
 """
 
 import argparse
@@ -12,7 +14,10 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from math import sqrt
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
@@ -26,10 +31,12 @@ from benchmarks.verdicts import Limit, conclude, table
 
 if TYPE_CHECKING:
     from benchmarks.installation import Installation, Server
+    from benchmarks.load import Plan
 
 PEOPLE = 32
-ROUNDS, QUICK_ROUNDS = 15, 7
-DRAINED_S = 1.0
+ROUNDS, QUICK_ROUNDS = 24, 8
+"""Even numbers."""
+DRAINED_S = 1.5
 """After a round, what it left is stored within that time, and counted to it."""
 
 MOST_CPU, MOST_P99 = 1.05, 1.05
@@ -39,16 +46,15 @@ SCENARIOS = (WHOLE, STEADY, AT_ONCE)
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """Processor time per request or chunk, in µs, and latency."""
+    """Processor time per request or chunk, in µs, and latency. None: PostgreSQL had others to serve."""
 
     cpu_us: float
-    postgres_us: float
+    postgres_us: float | None
     p99_ms: float
-    requests: int
 
 
 Pairs = Sequence[tuple[Round, Round]]
-"""Rounds without and with storing that followed one another."""
+"""Rounds without and with storing, at the same time or one after the other; each second time the other way round."""
 
 
 def main() -> None:
@@ -72,7 +78,8 @@ def _limits(scenario: Scenario, pairs: Pairs) -> list[Limit]:
 
 
 def _cpu(pairs: Pairs) -> float:
-    return median(stored.cpu_us / plain.cpu_us for plain, stored in pairs)
+    ratios = [stored.cpu_us / plain.cpu_us for plain, stored in pairs]
+    return median(sqrt(one * other) for one, other in zip(ratios[::2], ratios[1::2], strict=True))
 
 
 def _p99(pairs: Pairs) -> float:
@@ -88,24 +95,27 @@ def _row(scenario: Scenario, pairs: Pairs) -> tuple[object, ...]:
         f"{_cpu(pairs):.3f}",
         *(f"{median(one.p99_ms for one in rounds):.1f}" for rounds in (plain, stored)),
         f"{_p99(pairs):.3f}",
-        *(f"{median(one.postgres_us for one in rounds):.1f}" for rounds in (plain, stored)),
+        *(_median([one.postgres_us for one in rounds if one.postgres_us]) for rounds in (plain, stored)),
     )
+
+
+def _median(values: Sequence[float]) -> str:
+    return f"{median(values):.1f}" if values else "-"
 
 
 def _measured(var_dir: Path, arguments: argparse.Namespace) -> tuple[list[tuple[Scenario, Pairs]], int]:
     from benchmarks import installation  # now: settings are read at import
 
-    rounds = QUICK_ROUNDS if arguments.quick else ROUNDS
+    rounds, seconds = QUICK_ROUNDS if arguments.quick else ROUNDS, arguments.seconds
     found: list[tuple[Scenario, Pairs]] = []
-    with installation.running(var_dir, step=_step) as all_of_it:
+    with installation.running(var_dir, step=_step, gateways=2) as all_of_it:
         plain, stored = _seeded()
         for scenario in SCENARIOS:
             pairs = []
             for number in range(rounds):
                 _step(f"{scenario.title}: round {number + 1} of {rounds}")
-                order = (plain, stored) if number % 2 else (stored, plain)
-                one = {key: _round(all_of_it, scenario, key, seconds=arguments.seconds) for key in order}
-                pairs.append((one[plain], one[stored]))
+                take = _in_turns if scenario is STEADY else _at_once
+                pairs.append(take(all_of_it, scenario, (plain, stored), swapped=bool(number % 2), seconds=seconds))
             found.append((scenario, pairs))
         return found, _check()
 
@@ -141,24 +151,60 @@ def _person(number: int) -> str:
     return f"person-{number}@example.com"
 
 
-def _round(all_of_it: "Installation", scenario: Scenario, key: str, *, seconds: float) -> Round:
+def _in_turns(
+    all_of_it: "Installation", scenario: Scenario, keys: tuple[str, str], *, swapped: bool, seconds: float
+) -> tuple[Round, Round]:
+    """One key after the other at the first gateway."""
+    gateway = all_of_it.gateway
+    order = keys[::-1] if swapped else keys
+    first, second = (_rounds(all_of_it, scenario, [replace(gateway, authorization=key)], seconds)[0] for key in order)
+    return (second, first) if swapped else (first, second)
+
+
+def _at_once(
+    all_of_it: "Installation", scenario: Scenario, keys: tuple[str, str], *, swapped: bool, seconds: float
+) -> tuple[Round, Round]:
+    """Both keys at the same time, each at a gateway of its own with half of the clients."""
+    gateways = all_of_it.gateways[::-1] if swapped else all_of_it.gateways
+    halved = replace(scenario, connections=scenario.connections // 2)
+    servers = [replace(gateway, authorization=key) for gateway, key in zip(gateways, keys, strict=True)]
+    plain, stored = _rounds(all_of_it, halved, servers, seconds)
+    return plain, stored
+
+
+def _rounds(all_of_it: "Installation", scenario: Scenario, servers: Sequence["Server"], seconds: float) -> list[Round]:
+    """Puts servers under load at the same time, once; also counted is what they do in the moment after it."""
     from benchmarks import measure
     from benchmarks.load import Tally
 
-    gateway = replace(all_of_it.gateway, authorization=key)
+    with ExitStack() as stack:
+        loads = [stack.enter_context(measure.load(_plan(scenario, server, seconds))) for server in servers]
+        time.sleep(DRAINED_S)
+        before = [_cpu_s(all_of_it, server) for server in servers]
+        with ThreadPoolExecutor(len(loads)) as pool:
+            said = list(pool.map(lambda load: measure.say(load, "go"), loads))
+        time.sleep(DRAINED_S)
+        after = [_cpu_s(all_of_it, server) for server in servers]
+    tallies = [msgspec.json.decode(line, type=Tally) for line in said]
+    return [
+        Round(
+            cpu_us=(end[0] - begin[0]) * 1e6 / tally.events,
+            postgres_us=(end[1] - begin[1]) * 1e6 / tally.events if len(servers) == 1 else None,
+            p99_ms=tally.p99_ms,
+        )
+        for tally, begin, end in zip(tallies, before, after, strict=True)
+    ]
+
+
+def _plan(scenario: Scenario, server: "Server", seconds: float) -> "Plan":
+    """What the load generator of one server is to do, in the name of its people."""
+    from benchmarks import measure
+
     fields = msgspec.json.decode(scenario.body(), type=dict[str, object])
     body, *further = [json.dumps({**fields, "user": _person(number)}) for number in range(PEOPLE)]
-    expected = measure.passed_on(gateway, scenario, body=body)
-    plan = measure.plan(scenario, gateway, expected=expected, seconds=seconds)
-    with measure.load(msgspec.structs.replace(plan, body=body, further=tuple(further))) as generator:
-        time.sleep(DRAINED_S)
-        before = _cpu_s(all_of_it, gateway)
-        tally = msgspec.json.decode(measure.say(generator, "go"), type=Tally)
-        time.sleep(DRAINED_S)
-        cpu_us, postgres_us = (
-            (end - begin) * 1e6 / tally.events for begin, end in zip(before, _cpu_s(all_of_it, gateway), strict=True)
-        )
-    return Round(cpu_us, postgres_us, tally.p99_ms, tally.requests)
+    expected = measure.passed_on(server, scenario, body=body)
+    plan = measure.plan(scenario, server, expected=expected, seconds=seconds)
+    return msgspec.structs.replace(plan, body=body, further=tuple(further))
 
 
 def _cpu_s(all_of_it: "Installation", gateway: "Server") -> tuple[float, float]:
