@@ -19,7 +19,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from math import sqrt
 from pathlib import Path
-from statistics import median
+from statistics import median, stdev
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -41,7 +41,9 @@ DRAINED_S = 1.5
 
 MOST_CPU, MOST_P99 = 1.05, 1.05
 STEADY = replace(WHOLE, name="steady", title="whole answers, 320 a second", connections=32, every_s=0.1, spread_s=0.1)
-SCENARIOS = (WHOLE, STEADY, AT_ONCE)
+SIDE = replace(WHOLE, name="whole", title="whole answers, 16 at each gateway", connections=16)
+SIDE_STREAMS = replace(AT_ONCE, name="streams", title="100 streams at each, chunks at once", connections=100)
+SCENARIOS = (SIDE, STEADY, SIDE_STREAMS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +80,22 @@ def _limits(scenario: Scenario, pairs: Pairs) -> list[Limit]:
 
 
 def _cpu(pairs: Pairs) -> float:
-    ratios = [stored.cpu_us / plain.cpu_us for plain, stored in pairs]
-    return median(sqrt(one * other) for one, other in zip(ratios[::2], ratios[1::2], strict=True))
+    return median(_swapped([stored.cpu_us / plain.cpu_us for plain, stored in pairs]))
 
 
 def _p99(pairs: Pairs) -> float:
-    return median(stored.p99_ms / plain.p99_ms for plain, stored in pairs)
+    return median(_swapped([stored.p99_ms / plain.p99_ms for plain, stored in pairs]))
+
+
+def _swapped(ratios: Sequence[float]) -> list[float]:
+    """Of each two rounds, of which one was the other way round, one ratio."""
+    return [sqrt(one * other) for one, other in zip(ratios[::2], ratios[1::2], strict=True)]
+
+
+def _told(ratios: Sequence[float]) -> str:
+    """Their median, and its standard error if they were spread normally."""
+    halves = _swapped(ratios)
+    return f"{median(halves):.3f} ±{1.25 * stdev(halves) / sqrt(len(halves)):.3f}"
 
 
 def _row(scenario: Scenario, pairs: Pairs) -> tuple[object, ...]:
@@ -92,9 +104,9 @@ def _row(scenario: Scenario, pairs: Pairs) -> tuple[object, ...]:
         scenario.title,
         scenario.unit,
         *(f"{median(one.cpu_us for one in rounds):.1f}" for rounds in (plain, stored)),
-        f"{_cpu(pairs):.3f}",
+        _told([stored.cpu_us / plain.cpu_us for plain, stored in pairs]),
         *(f"{median(one.p99_ms for one in rounds):.1f}" for rounds in (plain, stored)),
-        f"{_p99(pairs):.3f}",
+        _told([stored.p99_ms / plain.p99_ms for plain, stored in pairs]),
         *(_median([one.postgres_us for one in rounds if one.postgres_us]) for rounds in (plain, stored)),
     )
 
@@ -164,11 +176,10 @@ def _in_turns(
 def _at_once(
     all_of_it: "Installation", scenario: Scenario, keys: tuple[str, str], *, swapped: bool, seconds: float
 ) -> tuple[Round, Round]:
-    """Both keys at the same time, each at a gateway of its own with half of the clients."""
+    """Both keys at the same time, each at a gateway of its own."""
     gateways = all_of_it.gateways[::-1] if swapped else all_of_it.gateways
-    halved = replace(scenario, connections=scenario.connections // 2)
     servers = [replace(gateway, authorization=key) for gateway, key in zip(gateways, keys, strict=True)]
-    plain, stored = _rounds(all_of_it, halved, servers, seconds)
+    plain, stored = _rounds(all_of_it, scenario, servers, seconds)
     return plain, stored
 
 

@@ -45,14 +45,17 @@ def require_replayed() -> None:
     if began - _passed_at < PASSED_S:
         return
     try:
-        _require(erasure_ledger.head())
+        _require()
     except (LedgerBroken, LedgerUnreachable) as error:
         raise NotReplayed(str(error)) from error
     _passed_at = began
 
 
-def _require(head: Entry | None) -> None:
-    last, (marked, mark_hash), known = head.number if head else 0, _marked(), _known()
+def _require() -> None:
+    # The files come last: an erasure of this moment is then one that the databases lack, and is looked for in them.
+    (marked, mark_hash), known = _marked(), _known()
+    head = erasure_ledger.head()
+    last = head.number if head else 0
     if last < max(marked, known):
         raise LedgerBroken(
             f"The ledger of erasures has {last} entries, and the databases know {max(marked, known)}. "
@@ -63,7 +66,7 @@ def _require(head: Entry | None) -> None:
     if last == min(marked, known):
         return
     behind = erasure_ledger.after(min(marked, known))
-    if not _fenced(behind[marked - last :] if marked < last else []) or not _dead(behind):
+    if not _fenced(behind[marked - min(marked, known) :]) or not _dead(behind):
         raise NotReplayed(f"A database was restored: it knows {min(marked, known)} of {last} erasures. {WHAT_TO_DO}")
 
 

@@ -23,7 +23,7 @@ from gateway.guarded_content import for_storing
 from gateway.guards.base import Guarding
 from gateway.models import Deployment, PolicyRevision, Provider, ProviderCredential
 from gateway.models.policy import GLOBAL_SCOPE
-from gateway.principal import Principal, Terms
+from gateway.principal import ContentTerms, Principal
 from gateway.routing import ModelRoutes, Route, RouteTable
 
 log = structlog.get_logger("gateway.compile")
@@ -112,14 +112,14 @@ def _principal(secret: KnownSecret) -> Principal:
     )
 
 
-def _terms(policy: ContentPolicy | None) -> Terms | None:
+def _terms(policy: ContentPolicy | None) -> ContentTerms | None:
     if policy is None or not policy.store:
         return None
     redacted = policy.redaction == ContentPolicy.Redaction.REQUIRED
-    return Terms(purpose=Purpose.STORE_CONVERSATIONS, redacted=redacted, most_bytes=settings.MAX_CONTENT_BYTES)
+    return ContentTerms(purpose=Purpose.STORE_CONVERSATIONS, redacted=redacted, most_bytes=settings.MAX_CONTENT_BYTES)
 
 
-def _guarding(key: ApiKey, content: Terms | None) -> Guarding:
+def _guarding(key: ApiKey, content: ContentTerms | None) -> Guarding:
     guarding = guarding_for(key)
     if content is not None and content.redacted:
         warm_up(for_storing(guarding))

@@ -1,16 +1,14 @@
 """What a request leaves to be stored: collected on its way, put together later, off the response path. Pure."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 
+from gateway.principal import ContentTerms, Principal
 from gateway.providers.openai import PERSON_FIELDS
 from gateway.wire import assembled
-
-if TYPE_CHECKING:
-    from gateway.principal import Principal, Terms
 
 
 class Passed(Struct):
@@ -40,8 +38,8 @@ class Content(Struct, kw_only=True, gc=False):
     """
 
     request_id: str
-    principal: "Principal"
-    terms: "Terms"
+    principal: Principal
+    terms: ContentTerms
     surrogate: str
     model: str
     outcome: str

@@ -12,7 +12,7 @@ Network = IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class ContentTerms:
     """On what terms a tenant's content is stored: why, whether only redacted, and how large one may be."""
 
     purpose: str
@@ -51,7 +51,7 @@ class Principal:
     tags: tuple[str, ...]
     pseudonym_salt: bytes = field(repr=False)
     processing_purpose: str = ""
-    content: Terms | None = None
+    content: ContentTerms | None = None
     guarding: Guarding | None = None
 
     @property

@@ -27,6 +27,7 @@ async def together(wishes: Iterable[tuple[Wish, DataKey, Sequence[Content]]], tu
     """
     sealed: list[bytes] = []
     place = 0
+    turns.begin()
     for (tenant_id, surrogate, purpose, _), key, contents in wishes:
         there = place_of(tenant_id=tenant_id, surrogate=surrogate, request_id="", purpose=purpose)
         sealer, key_id = Sealer(key.key, key_id=key.id, place=there), str(key.id)
@@ -35,6 +36,7 @@ async def together(wishes: Iterable[tuple[Wish, DataKey, Sequence[Content]]], tu
             nonce = nonces[NONCE_BYTES * number : NONCE_BYTES * (number + 1)]
             if content.size > (REDACTED_BYTES if content.terms.redacted else THREAD_BYTES):
                 record = await asyncio.to_thread(_sealed, content, sealer, nonce)
+                turns.begin()
             else:
                 record = _sealed(content, sealer, nonce)
             content.key_id, content.place, content.length = key_id, place, len(record)

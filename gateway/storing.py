@@ -1,6 +1,6 @@
 """What the writer of transcripts asks the main database: see compliance/sql/store_by_columns.sql."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -35,13 +35,27 @@ AT_ONCE = 64
 Work = Callable[[Cursor], Awaitable[Any]]
 
 
-_Whose = tuple[int, str, str, bool, bool, str | None, str]
-_WHOSE = ("tenant_id", "surrogate", "purpose", "redacted", "gpc", "key_id", "reason")
-"""Whose content it is and on what terms it is stored: what the requests of a person have in common."""
+class Whose(Struct, frozen=True):
+    """Whose content it is and on what terms it is stored: what the requests of a person have in common."""
 
-_Kind = tuple[int, int, str, str, str, bool]
-_KIND = ("application_id", "api_key_id", "environment", "model", "outcome", "streamed")
-"""What else many requests have in common."""
+    tenant_id: int
+    surrogate: str
+    purpose: str
+    redacted: bool
+    gpc: bool
+    key_id: str | None
+    reason: str
+
+
+class Kind(Struct, frozen=True):
+    """What else many requests have in common."""
+
+    application_id: int
+    api_key_id: int
+    environment: str
+    model: str
+    outcome: str
+    streamed: bool
 
 
 class Told(Struct, frozen=True):
@@ -64,12 +78,13 @@ async def refusals(cursor: Cursor, wishes: Sequence[Wish]) -> list[str]:
 
 
 async def told(batch: Sequence[Content], turns: Turns) -> Told:
-    """What the database is told of a batch; the same each time that it is sent."""
-    people: dict[_Whose, int] = {}
-    kinds: dict[_Kind, int] = {}
+    """What the database is told of a batch; each request with the same id and time as before, when it is sent again."""
+    people: dict[Whose, int] = {}
+    kinds: dict[Kind, int] = {}
     of_person: list[int] = []
     of_kind: list[int] = []
     times: list[str] = []
+    turns.begin()
     for start in range(0, len(batch), AT_ONCE):
         some = batch[start : start + AT_ONCE]
         of_person += [people.setdefault(_whose(content), len(people) + 1) for content in some]
@@ -86,7 +101,7 @@ async def told(batch: Sequence[Content], turns: Turns) -> Told:
         _integers([content.length for content in batch]),
         _integers([content.plain_bytes for content in batch]),
     )
-    return Told(_rows(_WHOSE, people), _rows(_KIND, kinds), columns)
+    return Told(_encode(list(people)).decode(), _encode(list(kinds)).decode(), columns)
 
 
 async def store(cursor: Cursor, told: Told, sealed: bytes) -> list[tuple[str, int]]:
@@ -95,20 +110,23 @@ async def store(cursor: Cursor, told: Told, sealed: bytes) -> list[tuple[str, in
     return list(await cursor.fetchall())
 
 
-def _whose(content: Content) -> _Whose:
-    principal, terms = content.principal, content.terms
-    common = principal.tenant_id, content.surrogate, terms.purpose, terms.redacted
-    return *common, content.gpc, content.key_id, content.reason
+def _whose(content: Content) -> Whose:
+    tenant_id, terms = content.principal.tenant_id, content.terms
+    return Whose(
+        tenant_id, content.surrogate, terms.purpose, terms.redacted, content.gpc, content.key_id, content.reason
+    )
 
 
-def _kind(content: Content) -> _Kind:
+def _kind(content: Content) -> Kind:
     principal = content.principal
-    key = principal.application_id, principal.key_id, principal.environment
-    return *key, content.model, content.outcome, content.streamed
-
-
-def _rows(names: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    return _encode([dict(zip(names, row, strict=True)) for row in rows]).decode()
+    return Kind(
+        principal.application_id,
+        principal.key_id,
+        principal.environment,
+        content.model,
+        content.outcome,
+        content.streamed,
+    )
 
 
 def _integers(values: list[int]) -> str:

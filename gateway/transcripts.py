@@ -52,6 +52,7 @@ class Transcripts:
         self._patience_s = patience_s
         self._waiting: deque[Content] = deque()
         self._contents = 0
+        self._under_way = 0
         self._arrived = asyncio.Event()
         self._full = asyncio.Event()
         self._idle = asyncio.Event()
@@ -81,7 +82,9 @@ class Transcripts:
             async with asyncio.timeout(within_s):
                 await self._idle.wait()
         except TimeoutError:
-            log.error("content was left behind", count=len(self._waiting))
+            left = self._under_way + len(self._waiting)
+            self.lost += left
+            log.error("content was left behind", count=left)
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -112,7 +115,10 @@ class Transcripts:
                 self._idle.set()
                 await self._arrived.wait()
             await self._gathered()
-            await self._deliver(self._taken())
+            batch = self._taken()
+            self._under_way = len(batch)
+            await self._deliver(batch)
+            self._under_way = 0
 
     async def _gathered(self) -> None:
         try:

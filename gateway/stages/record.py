@@ -8,7 +8,7 @@ from gateway import redaction, reversible
 from gateway.content import Content, Passed
 from gateway.exchange import Exchange
 from gateway.plane import Plane
-from gateway.principal import Terms
+from gateway.principal import ContentTerms
 
 _encode = msgspec.json.Encoder().encode
 
@@ -34,7 +34,8 @@ def run(exchange: Exchange, plane: Plane) -> None:
     if terms is None or not (exchange.admitted and exchange.is_chat):  # what was refused was no conversation
         return
     passed, now = exchange.passed, time.perf_counter()
-    size = len(exchange.body) + len(exchange.outgoing) + (passed.size if passed else 0)
+    body = _encode(exchange.payload) if exchange.redacted else exchange.body
+    size = len(body) + len(exchange.outgoing) + (passed.size if passed else 0)
     content = Content(
         request_id=exchange.request_id,
         principal=principal,
@@ -46,7 +47,7 @@ def run(exchange: Exchange, plane: Plane) -> None:
         gpc=exchange.gpc,
         began=time.time() - (now - exchange.started),
         handed_at=now,
-        body=_encode(exchange.payload) if exchange.redacted else exchange.body,
+        body=body,
         answer=exchange.outgoing,
         pieces=passed.pieces if passed else (),
         size=size,
@@ -56,7 +57,7 @@ def run(exchange: Exchange, plane: Plane) -> None:
     plane.transcripts.hand_over(content)
 
 
-def _reason(exchange: Exchange, terms: Terms) -> str:
+def _reason(exchange: Exchange, terms: ContentTerms) -> str:
     """Why nothing can be stored of the request, as far as that is known without asking."""
     if not exchange.end_user:
         return "no_subject"

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -139,6 +140,28 @@ def test_the_gate_waits_for_no_entry_that_is_just_being_made() -> None:
     ErasureMark.objects.update(number=0, entry_hash="")
     store.forget()
     assert opens(bob)
+
+
+@pytest.mark.parametrize(
+    ("place", "name"), [(erasure_gate, "_marked"), (erasure_gate, "_known"), (erasure_ledger, "head")]
+)
+def test_an_erasure_while_the_gate_looks_is_no_restore(
+    place: ModuleType, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In whichever order it looks at main database, keys and files, and whenever the erasure comes between."""
+    ada, bob = somebody(), somebody()
+    look = getattr(place, name)
+
+    def erased_then_looked() -> object:
+        monkeypatch.setattr(place, name, look)
+        erasure.begin(person=person_of(ada), request_id=None, by=THE_SYSTEM)
+        store.forget()
+        return look()
+
+    store.forget()
+    monkeypatch.setattr(place, name, erased_then_looked)
+    assert opens(bob)
+    assert Erasure.objects.filter(surrogate=ada.surrogate).exists()
 
 
 def person_of(subject: Subject) -> Person:

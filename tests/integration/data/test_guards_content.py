@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from pytest_django.fixtures import Settings
 
 from compliance.models import ContentDecision
 from gateway.guarded_content import GuardRedactor, for_storing
@@ -11,7 +12,7 @@ from gateway.guards import registry
 from gateway.guards.base import Action, Direction, Guarding, Terms
 from tests.factories.compliance import a_consent, a_content_policy, a_subject
 from tests.factories.guards import a_guard_pattern, a_guard_policy, a_guard_rule, shows_the_card
-from tests.integration.data.test_transcripts import asked, the_content
+from tests.integration.data.test_transcripts import asked, the_content, the_decision
 from tests.integration.data.world import Story, World, there
 
 MAIL = "ada@example.com"
@@ -49,6 +50,18 @@ def test_of_an_answer_that_was_blocked_nothing_is_stored(story: Story) -> None:
         client = await asked(world, **message("Hello"), sandbox={"text": f"To {CARD}"})
         stored = await there(the_content, client)
         assert (stored["answer"], client.status) == (None, 400)
+
+    story(tell)
+
+
+def test_an_answer_that_was_blocked_takes_no_room(story: Story, settings: Settings) -> None:
+    """What is too large is not stored; but none of it would be."""
+    settings.MAX_CONTENT_BYTES = 6_000  # between once and twice the text
+
+    async def tell(world: World) -> None:
+        await there(storing, world, Action.BLOCK, Direction.ANSWER)
+        client = await asked(world, **message("Hello"), sandbox={"text": f"To {CARD}{' and so on' * 400}"})
+        assert (await there(the_decision, client), client.status) == ((True, ""), 400)
 
     story(tell)
 

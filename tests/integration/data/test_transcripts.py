@@ -529,6 +529,27 @@ def test_closing_stores_what_waits(story: Story) -> None:
     assert the_decision(clients[0]) == (True, "")
 
 
+def test_what_closing_leaves_behind_is_counted_with_the_batch_under_way(story: Story) -> None:
+    async def tell(world: World) -> None:
+        await there(consenting, world)
+        writer = world.plane.transcripts
+        delivering = asyncio.Event()
+
+        async def never(batch: list[Content]) -> None:
+            delivering.set()
+            await asyncio.Event().wait()
+
+        writer._deliver = never  # type: ignore[method-assign]
+        await world.request(user="ada").run()
+        writer._full.set()
+        await delivering.wait()
+        await world.request(user="ada").run()
+        await writer.close(within_s=0.01)
+        assert writer.lost == 2
+
+    story(tell)
+
+
 def test_the_same_batch_sent_twice_is_stored_once(story: Story) -> None:
     async def tell(world: World) -> None:
         await there(consenting, world)

@@ -37,6 +37,15 @@ def test_a_turn_ends_with_its_time_and_begins_anew(monkeypatch: pytest.MonkeyPat
     assert [*seen, work.are_over] == [False, True, False]
 
 
+def test_a_turn_begins_when_the_work_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(time, "perf_counter", lambda: now)
+    work = Turns()
+    now += 2 * turns.TURN_S  # a wait for something else
+    work.begin()
+    assert not work.are_over
+
+
 def test_others_have_the_loop_to_themselves_between_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     assert paused(monkeypatch, Turns()) == [turns.PAUSE_S] * 2
 
