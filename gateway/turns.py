@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 TURN_S = 0.001
 """For how long requests wait at most, but for a single piece that takes longer. Shorter turns cost more altogether,
-as each begins with cold caches: 55 µs a content in turns of 0.1 ms, 20 in those of 0.5, 15 in those of 2 (ADR 36)."""
+as each begins with cold caches: a content takes 55 µs in turns of 0.1 ms, 20 in those of 0.5 (ADR 33, 36)."""
 
 PAUSE_S = 0.004
 """For how long they have the loop to themselves then: each of them meets one turn, not one at each step."""
