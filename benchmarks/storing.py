@@ -48,7 +48,7 @@ SCENARIOS = (SIDE, STEADY, SIDE_STREAMS)
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """Processor time per request or chunk, in µs, and latency. None: PostgreSQL had others to serve."""
+    """Processor time per request or chunk, in µs, and latency. `postgres_us` is None where it served others too."""
 
     cpu_us: float
     postgres_us: float | None
@@ -74,28 +74,27 @@ def main() -> None:
 
 
 def _limits(scenario: Scenario, pairs: Pairs) -> list[Limit]:
-    cpu = Limit(what=f"CPU with storing / without, {scenario.name}", value=_cpu(pairs), most=MOST_CPU, unit="×")
-    p99 = Limit(what=f"p99 with storing / without, {scenario.name}", value=_p99(pairs), most=MOST_P99, unit="×")
+    cpu = Limit(what=f"CPU with storing / without, {scenario.name}", value=median(_cpu(pairs)), most=MOST_CPU, unit="×")
+    p99 = Limit(what=f"p99 with storing / without, {scenario.name}", value=median(_p99(pairs)), most=MOST_P99, unit="×")
     return [cpu, replace(p99, depends_on_machine=True)] if scenario is STEADY else [cpu]
 
 
-def _cpu(pairs: Pairs) -> float:
-    return median(_swapped([stored.cpu_us / plain.cpu_us for plain, stored in pairs]))
+def _cpu(pairs: Pairs) -> list[float]:
+    return _evened([stored.cpu_us / plain.cpu_us for plain, stored in pairs])
 
 
-def _p99(pairs: Pairs) -> float:
-    return median(_swapped([stored.p99_ms / plain.p99_ms for plain, stored in pairs]))
+def _p99(pairs: Pairs) -> list[float]:
+    return _evened([stored.p99_ms / plain.p99_ms for plain, stored in pairs])
 
 
-def _swapped(ratios: Sequence[float]) -> list[float]:
+def _evened(ratios: Sequence[float]) -> list[float]:
     """Of each two rounds, of which one was the other way round, one ratio."""
     return [sqrt(one * other) for one, other in zip(ratios[::2], ratios[1::2], strict=True)]
 
 
 def _told(ratios: Sequence[float]) -> str:
     """Their median, and its standard error if they were spread normally."""
-    halves = _swapped(ratios)
-    return f"{median(halves):.3f} ±{1.25 * stdev(halves) / sqrt(len(halves)):.3f}"
+    return f"{median(ratios):.3f} ±{1.25 * stdev(ratios) / sqrt(len(ratios)):.3f}"
 
 
 def _row(scenario: Scenario, pairs: Pairs) -> tuple[object, ...]:
@@ -104,10 +103,10 @@ def _row(scenario: Scenario, pairs: Pairs) -> tuple[object, ...]:
         scenario.title,
         scenario.unit,
         *(f"{median(one.cpu_us for one in rounds):.1f}" for rounds in (plain, stored)),
-        _told([stored.cpu_us / plain.cpu_us for plain, stored in pairs]),
+        _told(_cpu(pairs)),
         *(f"{median(one.p99_ms for one in rounds):.1f}" for rounds in (plain, stored)),
-        _told([stored.p99_ms / plain.p99_ms for plain, stored in pairs]),
-        *(_median([one.postgres_us for one in rounds if one.postgres_us]) for rounds in (plain, stored)),
+        _told(_p99(pairs)),
+        *(_median([one.postgres_us for one in rounds if one.postgres_us is not None]) for rounds in (plain, stored)),
     )
 
 

@@ -17,7 +17,6 @@ from compliance.models import Erasure
 
 WHAT_TO_DO = "Run manage.py replay_erasures; until then nothing is decrypted."
 
-
 # Written out, as this is asked for each batch of content: Django takes longer to build them than PostgreSQL to answer.
 _MARK = "SELECT number, entry_hash FROM compliance_erasuremark"
 _LAST = "SELECT coalesce(max(number), 0) FROM keys_erasureentry"
@@ -63,11 +62,12 @@ def _require() -> None:
         )
     if head and marked == last and mark_hash != head.entry_hash:
         raise LedgerBroken("The ledger of erasures belongs to another installation (ERASURE_LEDGER).")
-    if last == min(marked, known):
+    reached = min(marked, known)
+    if reached == last:
         return
-    behind = erasure_ledger.after(min(marked, known))
-    if not _fenced(behind[marked - min(marked, known) :]) or not _dead(behind):
-        raise NotReplayed(f"A database was restored: it knows {min(marked, known)} of {last} erasures. {WHAT_TO_DO}")
+    behind = erasure_ledger.after(reached)
+    if not _fenced(behind[marked - reached :]) or not _dead(behind):
+        raise NotReplayed(f"A database was restored: it knows {reached} of {last} erasures. {WHAT_TO_DO}")
 
 
 def _marked() -> tuple[int, str]:
