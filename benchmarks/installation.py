@@ -19,6 +19,9 @@ from config import embedded, programs, supervisor
 from config.supervisor import Program, Running, Supervisor
 
 READY_WITHIN_S = 60
+LOG_FILES = 64
+"""Of 16 MB each: what some ten minutes of load write."""
+
 Step = Callable[[str], None]
 
 
@@ -183,6 +186,16 @@ def _postgres_settings(socket_dir: str) -> dict[str, str]:
             "SELECT name, setting FROM pg_settings WHERE name IN ('server_version', 'synchronous_commit', 'fsync')"
         )
         return dict(rows.fetchall())
+
+
+def age_log(socket_dir: str) -> None:
+    """Makes the write-ahead log that of a database in use for hours: what it writes next goes into files that are used
+    again. In a new one a file is made each few seconds, and every commit waits for that for 20 to 60 ms."""
+    with psycopg.connect(host=socket_dir, user="postgres", dbname="postgres", autocommit=True) as connection:
+        for _ in range(LOG_FILES):
+            connection.execute("SELECT pg_logical_emit_message(false, 'benchmark', '')")
+            connection.execute("SELECT pg_switch_wal()")
+        connection.execute("CHECKPOINT")
 
 
 def disconnect() -> None:

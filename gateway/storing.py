@@ -1,4 +1,4 @@
-"""What the writer of transcripts asks the main database: see compliance/sql/store_by_columns.sql."""
+"""What the writer of transcripts asks the main database: see compliance/sql/store_in_turns.sql."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ ORDER BY number
 _STORE = """
 SELECT reason, requests FROM store_transcripts(
     %s::jsonb, %s::jsonb, %s::uuid[], %s::timestamptz[], %s::integer[], %s::integer[], %s::integer[], %s::integer[],
-    %s::integer[], %b::bytea)
+    %s::integer[], %b::bytea, %s::integer)
 """
 _encode = msgspec.json.Encoder().encode
 
@@ -104,9 +104,10 @@ async def told(batch: Sequence[Content], turns: Turns) -> Told:
     return Told(_encode(list(people)).decode(), _encode(list(kinds)).decode(), columns)
 
 
-async def store(cursor: Cursor, told: Told, sealed: bytes) -> list[tuple[str, int]]:
-    """Stores what may be stored; returns how often each reason was given, '' for what was stored."""
-    await cursor.execute(_STORE, (told.people, told.kinds, *told.columns, sealed))
+async def store(cursor: Cursor, told: Told, sealed: bytes, *, rest_ms: int) -> list[tuple[str, int]]:
+    """Stores what may be stored, with rests of that length; returns how often each reason was given, '' for what was
+    stored."""
+    await cursor.execute(_STORE, (told.people, told.kinds, *told.columns, sealed, rest_ms))
     return list(await cursor.fetchall())
 
 

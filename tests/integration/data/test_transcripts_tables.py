@@ -1,5 +1,7 @@
 """The tables of transcripts: rows lie where their purge will look for them."""
 
+import json
+import time
 import uuid
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -9,9 +11,9 @@ from django.db import connection
 from django.utils import timezone
 
 from compliance.actions.transcripts import make_transcript_partitions
-from compliance.models import RetentionPolicy
+from compliance.models import ContentDecision, RetentionPolicy, Subject, Transcript
 from tests.factories import a_tenant
-from tests.factories.compliance import a_content_policy
+from tests.factories.compliance import a_consent, a_content_policy, a_subject
 
 pytestmark = pytest.mark.django_db(databases=["default", "ledger", "keys"])
 
@@ -90,3 +92,70 @@ def test_decisions_lie_in_the_partition_of_their_month() -> None:
     assert run("SELECT make_decision_partition(%s)", at.date()) is False
     assert place_of("content_decision", "at = %s", at) == "content_decision_2031_01"
     assert place_of("content_decision", "at = %s", later) == "content_decision_rest"
+
+
+KIND = {"application_id": None, "api_key_id": None, "environment": "dev", "model": "gpt", "outcome": "completed"}
+STORE = """
+SELECT sum(requests) FROM store_transcripts(
+    %s::jsonb, %s::jsonb, %s::uuid[], %s::timestamptz[], %s::integer[], %s::integer[], %s::integer[], %s::integer[],
+    %s::integer[], %s::bytea{rest})
+"""
+
+
+def store(people: list[Subject], request_ids: list[str], *, rest: str = "") -> float:
+    """Stores a request of each in turns, with its number as its only byte; returns the seconds that took."""
+    whose = [
+        {"tenant_id": one.tenant_id, "surrogate": one.surrogate, "purpose": "store_conversations", "redacted": False}
+        | {"gpc": False, "key_id": str(uuid.uuid4()), "reason": ""}
+        for one in people
+    ]
+    count = len(request_ids)
+    began = time.perf_counter()
+    stored = run(
+        STORE.format(rest=rest),
+        json.dumps(whose),
+        json.dumps([{**KIND, "streamed": False}]),
+        request_ids,
+        [timezone.now()] * count,
+        [number % len(people) + 1 for number in range(count)],
+        [1] * count,
+        list(range(count)),
+        [1] * count,
+        [1] * count,
+        bytes(range(count)),
+    )
+    assert stored == count
+    return time.perf_counter() - began
+
+
+@pytest.fixture
+def people() -> list[Subject]:
+    tenant = a_tenant()
+    a_content_policy(tenant)
+    everybody = [a_subject(tenant, f"person-{number}@example.com") for number in range(3)]
+    for one in everybody:
+        a_consent(one)
+    return everybody
+
+
+def test_storing_rests_after_each_32_rows_where_it_is_told_to(people: list[Subject]) -> None:
+    ids = [str(uuid.uuid4()) for _ in range(70)]
+    took = store(people, ids, rest=", 100")
+    assert took >= 0.5, "once when people are locked, twice for the decisions, twice for the conversations"
+    assert Transcript.objects.filter(pk__in=ids).count() == 70
+    assert ContentDecision.objects.filter(request_id__in=ids, stored=True).count() == 70
+
+
+def test_gateways_that_know_of_no_rests_store_without(people: list[Subject]) -> None:
+    ids = [str(uuid.uuid4()) for _ in range(70)]
+    resting = store(people, [str(uuid.uuid4()) for _ in range(70)], rest=", 1000")
+    assert store(people, ids) < resting / 2
+    assert Transcript.objects.filter(pk__in=ids).count() == 70
+
+
+def test_each_row_gets_its_own_bytes_in_whatever_order_it_is_made(people: list[Subject]) -> None:
+    ids = [str(uuid.uuid4()) for _ in range(40)]
+    store(people, ids, rest=", 1")
+    rows = Transcript.objects.in_bulk(ids)
+    found = [(rows[uuid.UUID(id)].surrogate, bytes(rows[uuid.UUID(id)].sealed)) for id in ids]
+    assert found == [(people[number % 3].surrogate, bytes([number])) for number in range(40)]

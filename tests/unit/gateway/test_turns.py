@@ -52,3 +52,8 @@ def test_others_have_the_loop_to_themselves_between_turns(monkeypatch: pytest.Mo
 
 def test_who_is_behind_only_lets_others_through(monkeypatch: pytest.MonkeyPatch) -> None:
     assert paused(monkeypatch, Turns(is_hurried=lambda: True)) == [0, 0]
+
+
+@pytest.mark.parametrize("hurried", [True, False])
+def test_work_says_whether_there_is_time_for_pauses(hurried: bool) -> None:
+    assert Turns(is_hurried=lambda: hurried).are_hurried is hurried
