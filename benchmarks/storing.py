@@ -41,7 +41,7 @@ ROUNDS, QUICK_ROUNDS = 48, 8
 STEADY_TIMES = 3
 """How much longer rounds at the steady pace are: each has to tell a p99."""
 
-DRAINED_S = 1.5
+DRAINED_S = 2.5
 """After a round, what it left is stored within that time, and counted to it."""
 
 MOST_CPU, MOST_P99 = 1.05, 1.05

@@ -26,7 +26,7 @@ GATHERED_S = 1.0
 
 REST_MS = 4
 """How long the database rests after each 32 rows of a batch, so that it is not in the way of requests (ADR 37). Storing
-1,000 takes it some 0.4 s then: for so long at most somebody waits who withdraws or is erased meanwhile."""
+1,000 takes it some 0.4 s then, for which somebody waits who withdraws or is erased meanwhile."""
 
 PATIENCE_S = 30.0
 """How long content waits for a database that does not answer."""
@@ -35,7 +35,9 @@ KEYS_WITHIN_S = 5.0
 DECISIONS_MOST = 200_000
 """Beyond it, the database has not answered for hours."""
 
-_LOST = (psycopg.OperationalError, psycopg.InterfaceError, OSError)
+_LOST = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.UndefinedFunction, OSError)
+"""What may be different in a moment: also a database that is not migrated yet, or was taken back."""
+
 Keys = Callable[[Collection[Person]], Awaitable[Mapping[Person, DataKey]]]
 
 log = structlog.get_logger("gateway.transcripts")
@@ -197,8 +199,17 @@ class Transcripts:
             self.queued_bytes -= content.size
             content.drop(reason)
 
+    def _is_hurried(self) -> bool:
+        """Whether there is no time for pauses: at the end, and long before anything is left out for want of room."""
+        return (
+            self._closing
+            or len(self._waiting) >= BATCH_MOST
+            or self._contents >= self._most // 2
+            or self.queued_bytes >= min(2 * BATCH_BYTES, self._most_bytes // 2)
+        )
+
     async def _put(self, batch: list[Content]) -> None:
-        turns = Turns(is_hurried=lambda: self._closing or len(self._waiting) >= BATCH_MOST)
+        turns = Turns(is_hurried=self._is_hurried)
         sealed = await self._sealed(batch, turns)
         await turns.give()
         told = await storing.told(batch, turns)

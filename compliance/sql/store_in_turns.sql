@@ -13,11 +13,10 @@ END $$;
 -- begin and how many they are. Returns how often each reason was given; '' for what was stored.
 --
 -- Whoever is in no hurry has it rest for `rest_ms` after each 32 rows: where processors are few, what is served meanwhile
--- waits for 32 rows at most and not for a thousand. `rested` stands where a row is made, not in a condition: all of those
--- may be looked at before the first row is made.
+-- waits for 32 rows and not for a thousand. `rested` stands where a row is made and counts those that are: conditions may all
+-- be looked at before the first row is made, and a join may bring them in another order than they were told in.
 --
--- Planned once per connection, as planning took longer than storing ten requests. So that a plan from when the tables were
--- small holds later, people are looked up in ways that only their own index serves.
+-- Planned once per connection, as planning took longer than storing ten requests.
 --
 -- Subjects are locked first, in one order for all, by a statement of their own: whoever erases, restricts or withdraws
 -- waits for this batch, or is done before the INSERT looks. A batch that is sent again stores nothing twice, as the
@@ -74,19 +73,19 @@ BEGIN
         ) WITH ORDINALITY AS kind (application_id, api_key_id, environment, model, outcome, streamed, number)
     ), item AS MATERIALIZED (
         SELECT * FROM unnest(request_ids, times, of_person, of_kind, places, lengths, sizes)
-            WITH ORDINALITY AS item (request_id, at, person, kind, place, length, plain_bytes, number)
+            AS item (request_id, at, person, kind, place, length, plain_bytes)
         WHERE NOT (again AND EXISTS (
             SELECT FROM content_decision AS before WHERE before.request_id = item.request_id AND before.at = item.at))
     ), decided AS (
         INSERT INTO content_decision (request_id, tenant_id, surrogate, at, stored, reason)
-        SELECT rested(item.request_id, item.number, rest_ms), person.tenant_id, person.surrogate, item.at,
+        SELECT rested(item.request_id, row_number() OVER (), rest_ms), person.tenant_id, person.surrogate, item.at,
             person.refusal = '', person.refusal
         FROM item JOIN person ON person.number = item.person
         RETURNING content_decision.reason
     ), inserted AS (
         INSERT INTO transcript (id, tenant_id, surrogate, application_id, api_key_id, environment, model, outcome,
             streamed, created_at, expires_on, held, purpose, also_for, key_id, sealed, plain_bytes)
-        SELECT rested(item.request_id, item.number, rest_ms), person.tenant_id, person.surrogate,
+        SELECT rested(item.request_id, row_number() OVER (), rest_ms), person.tenant_id, person.surrogate,
             kind.application_id, kind.api_key_id, kind.environment, kind.model, kind.outcome,
             kind.streamed, item.at, (item.at AT TIME ZONE 'UTC')::date + person.kept_days,
             CASE WHEN person.has_holds
