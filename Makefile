@@ -57,7 +57,7 @@ format: install-dev ## put code and templates into shape
 	@$(BIN)/python -m ruff format .
 	@$(TEMPLATES) -exec $(BIN)/djade --target-version 5.2 {} +
 
-bench: install-dev ## measure the gateway, against a raw forwarder and alone; half an hour
+bench: install-dev ## measure the gateway, against a raw forwarder and alone; an hour
 	@$(BIN)/python -m benchmarks
 
 bench-guards: install-dev ## measure what the guards find in labelled data; DATA='files or folders'

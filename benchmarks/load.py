@@ -5,12 +5,15 @@ one line of JSON. One answer of another status than expected, or not complete, e
 """
 
 import asyncio
+import random
 import re
 import sys
 import time
 from array import array
+from bisect import bisect_right
 from collections.abc import Iterable
 from functools import partial
+from itertools import accumulate
 from typing import cast
 
 import msgspec
@@ -26,13 +29,23 @@ _EVENT = b"data: "
 _DONE = b"data: [DONE]\n\n"
 
 
+class Turn(msgspec.Struct, frozen=True, kw_only=True):
+    """A key, and for how long it is used."""
+
+    authorization: str
+    seconds: float
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What to send, where, from how many connections and for how long. Connections take turns with `further` bodies.
+    """What to send, where, from how many connections and for how long. Requests take turns with `further` bodies.
 
     `status` and `expected` are what a good answer has: bytes of a whole one, events of a streamed one. Streams begin
-    spread over `spread_s`, so that their chunks do not come all at once. With `every_s` a connection sends at that
-    pace, unless its last answer took longer. With `hold` there is no measurement: `ready` means that every stream has
-    begun, and the next line ends them all.
+    spread over `spread_s`, so that their chunks do not come all at once. With `every_s` a connection sends at that pace
+    on average and at times of its own, as clients do that know nothing of each other: a Poisson process, another with
+    each `seed`. (At a constant pace, those that were late together once come together from then on.) With `hold` there
+    is no measurement: `ready` means that every stream has begun, and the next line ends them all.
+
+    `turns` follow each other again and again; what is sent in each is sent with its key, and counted for it.
     """
 
     port: int
@@ -47,22 +60,34 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = 0
     spread_s: float = 0
     every_s: float = 0
+    seed: int = 0
     hold: bool = False
+    turns: tuple[Turn, ...] = ()
 
-    def requests(self) -> list[bytes]:
-        return [self._request(body.encode()) for body in (self.body, *self.further)]
+    def requests(self) -> list[list[bytes]]:
+        """Those of each turn."""
+        bodies = [body.encode() for body in (self.body, *self.further)]
+        keys = [turn.authorization for turn in self.turns] or [self.authorization]
+        return [[self._request(key, body) for body in bodies] for key in keys]
 
-    def _request(self, body: bytes) -> bytes:
+    def _request(self, key: str, body: bytes) -> bytes:
         head = (
             f"POST {self.path} HTTP/1.1\r\nhost: 127.0.0.1:{self.port}\r\n"
-            f"authorization: Bearer {self.authorization}\r\n"
+            f"authorization: Bearer {key}\r\n"
             f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
         )
         return head.encode() + body
 
 
+class Counted(msgspec.Struct, frozen=True, kw_only=True):
+    """What was counted of a turn, all times together."""
+
+    requests: int
+    p99_ms: float
+
+
 class Tally(msgspec.Struct, frozen=True, kw_only=True):
-    """What was measured. `first` is the time to the first event of a stream."""
+    """What was measured. `first` is the time to the first event of a stream; `turns` are those of the plan."""
 
     requests: int
     events: int
@@ -71,6 +96,7 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
     p99_ms: float
     first_p50_ms: float
     first_p99_ms: float
+    turns: list[Counted]
 
 
 class Failed(Exception):
@@ -84,7 +110,9 @@ class _Run:
         self.plan = plan
         self.requests = plan.requests()
         self.good = f"HTTP/1.1 {plan.status} ".encode()
-        self.until = 0.0
+        self.began = self.until = 0.0
+        self._ends_s = list(accumulate([turn.seconds for turn in plan.turns]))
+        self._cycle_s = self._ends_s[-1] if self._ends_s else 0.0
         self.begun = 0
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.clear()
@@ -92,9 +120,19 @@ class _Run:
     def clear(self) -> None:
         self.totals_s = array("d")
         self.firsts_s = array("d")
+        self.turns_s = [array("d") for _ in self.requests]
         self.events = 0
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._busy = self.plan.connections
+
+    def turn(self, now: float) -> int:
+        """Which one it is then."""
+        into_it = (now - self.began) % self._cycle_s if self._cycle_s else 0.0
+        return bisect_right(self._ends_s, into_it) if into_it < self._cycle_s else 0
+
+    def answered(self, began: float, seconds: float) -> None:
+        self.totals_s.append(seconds)
+        self.turns_s[self.turn(began)].append(seconds)
 
     def fail(self, message: str) -> None:
         if not self.failure.done():
@@ -122,9 +160,11 @@ class _Connection(asyncio.Protocol):
     def __init__(self, run: _Run, number: int) -> None:
         self._run = run
         self._plan = run.plan
-        self._request = run.requests[number % len(run.requests)]
+        self._next = number
         self._got = bytearray()
         self._first_s = 0.0
+        self._due = 0.0
+        self._chance = random.Random(f"{run.plan.seed} {number}")
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.WriteTransport, transport)
@@ -133,7 +173,9 @@ class _Connection(asyncio.Protocol):
         self._got.clear()
         self._first_s = 0.0
         self._began = time.perf_counter()
-        self._transport.write(self._request)
+        requests = self._run.requests[self._run.turn(self._began)]
+        self._transport.write(requests[self._next % len(requests)])
+        self._next += self._plan.connections
 
     def data_received(self, data: bytes) -> None:
         got = self._got
@@ -168,14 +210,16 @@ class _Connection(asyncio.Protocol):
         if found != self._plan.expected:
             run.fail(f"an answer of size {found} where {self._plan.expected} was expected: {bytes(self._got[-500:])!r}")
             return
-        run.totals_s.append(now - self._began)
+        run.answered(self._began, now - self._began)
         run.events += events
-        if self._plan.every_s and self._began + self._plan.every_s < run.until:
-            asyncio.get_running_loop().call_later(max(self._began + self._plan.every_s - now, 0), self.send)
-        elif now < run.until and not self._plan.every_s:
-            self.send()
-        else:
+        if self._plan.every_s:
+            self._due = max(self._due, run.began) + self._chance.expovariate(1 / self._plan.every_s)
+        if max(self._due, now) >= run.until:
             run.rest()
+        elif self._due > now:
+            asyncio.get_running_loop().call_later(self._due - now, self.send)
+        else:
+            self.send()
 
 
 def _is_whole(got: bytearray) -> bool:
@@ -218,7 +262,7 @@ async def _main(plan: Plan) -> None:
 async def _measured(run: _Run, connections: list[_Connection]) -> Tally:
     loop = asyncio.get_running_loop()
     run.clear()
-    began = time.perf_counter()
+    run.began = began = time.perf_counter()
     run.until = began + run.plan.seconds
     for number, connection in enumerate(connections):
         loop.call_later(run.plan.spread_s * number / len(connections), connection.send)
@@ -232,6 +276,7 @@ async def _measured(run: _Run, connections: list[_Connection]) -> Tally:
         p99_ms=_quantile_ms(run.totals_s, 0.99),
         first_p50_ms=_quantile_ms(run.firsts_s, 0.50),
         first_p99_ms=_quantile_ms(run.firsts_s, 0.99),
+        turns=[Counted(requests=len(turn_s), p99_ms=_quantile_ms(turn_s, 0.99)) for turn_s in run.turns_s],
     )
 
 

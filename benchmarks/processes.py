@@ -1,7 +1,7 @@
 """What programs take of the machine: processor time and memory, of a process and all that it started."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import psutil
 
@@ -16,8 +16,13 @@ def cpu_s(pid: int) -> float:
     Raises:
         Ended: there is no such process any more.
     """
+    return cpu_s_of(list(family(pid)))
+
+
+def cpu_s_of(family: Iterable[psutil.Process]) -> float:
+    """The same of processes that are known: to look for them takes some ms, in which others wait."""
     total = 0.0
-    for process in _family(pid):
+    for process in family:
         with contextlib.suppress(psutil.NoSuchProcess):
             times = process.cpu_times()
             total += times.user + times.system + times.children_user + times.children_system
@@ -27,13 +32,18 @@ def cpu_s(pid: int) -> float:
 def largest_rss_bytes(pid: int) -> int:
     """Resident memory of the largest process among `pid` and what it started: of a server, its one worker."""
     sizes = [0]
-    for process in _family(pid):
+    for process in family(pid):
         with contextlib.suppress(psutil.NoSuchProcess):
             sizes.append(process.memory_info().rss)
     return max(sizes)
 
 
-def _family(pid: int) -> Iterator[psutil.Process]:
+def family(pid: int) -> Iterator[psutil.Process]:
+    """A process and all that it started.
+
+    Raises:
+        Ended: there is no such process any more.
+    """
     try:
         process = psutil.Process(pid)
         children = process.children(recursive=True)

@@ -34,8 +34,10 @@ async def ask(exchange: Exchange, plane: Plane, payload: Mapping[str, Any]) -> N
     )
     if exchange.sent_at is None:
         exchange.sent_at = time.perf_counter()
-    exchange.upstream = await plane.upstream.post(openai.url(route), body, headers=openai.headers(route), route=route)
-    await (_first_events(exchange) if exchange.streamed else _whole(exchange))
+    url, headers = openai.url(route), openai.headers(route)
+    with plane.in_hand.one_less:
+        exchange.upstream = await plane.upstream.post(url, body, headers=headers, route=route)
+        await (_first_events(exchange) if exchange.streamed else _whole(exchange))
 
 
 def _end_user(exchange: Exchange, route: Route) -> str:

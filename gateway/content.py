@@ -68,6 +68,10 @@ class Content(Struct, kw_only=True, gc=False):
     def drop(self, reason: str) -> None:
         """Lets go of everything but the decision."""
         self.reason, self.key_id = reason, None
+        self.let_go()
+
+    def let_go(self) -> None:
+        """Of the content, where it was stored."""
         self.body, self.answer, self.pieces = None, b"", ()
 
     def plaintext(self) -> bytes:

@@ -59,6 +59,11 @@ async def run(exchange: Exchange, plane: Plane, *, stages: Sequence[Stage] = STA
     Raises:
         Refusal: why there is no answer; it is on record then.
     """
+    with plane.in_hand.one_more:
+        await _run(exchange, plane, stages)
+
+
+async def _run(exchange: Exchange, plane: Plane, stages: Sequence[Stage]) -> None:
     try:
         for stage in stages:
             await stage(exchange, plane)
@@ -93,10 +98,11 @@ async def stream(exchange: Exchange, plane: Plane) -> AsyncGenerator[bytes, None
                 yield piece
         if giving is not None and (rest := giving.rest()):
             yield rest
-        await conform.afterwards(exchange)
-        if exchange.events:
-            await moderate.answer(exchange, plane)
-        await _settled(plane, _conclude(exchange, plane, outcome="completed"))
+        with plane.in_hand.one_more:
+            await conform.afterwards(exchange)
+            if exchange.events:
+                await moderate.answer(exchange, plane)
+            await _settled(plane, _conclude(exchange, plane, outcome="completed"))
     except BudgetExceeded as error:
         await _settled(plane, _conclude(exchange, plane, outcome="over_budget", code=error.code))
         raise

@@ -30,6 +30,7 @@ from gateway.snapshot import Snapshots
 from gateway.strangers import Strangers
 from gateway.subjects import KEPT_S, KEPT_UNTOLD_S, Subjects
 from gateway.transcripts import Transcripts
+from gateway.turns import InHand
 from gateway.upstream import UpstreamClient
 from gateway.using import UseWriter
 from gateway.watch import PolicyWatch
@@ -59,6 +60,7 @@ class Plane:
     moderating: Moderating
     bridge: Bridge
     keys_bridge: Bridge
+    in_hand: InHand
     watch: PolicyWatch
     status_of: Callable[[BaseException], int]
     failed_keys: FailedKeys
@@ -95,7 +97,7 @@ class Plane:
             kept_s=KEPT_S if listen else KEPT_UNTOLD_S,
         )
         client, keys, uses = Ledger(ledger), Bridge(keeps=True), Uses()
-        upstream = UpstreamClient()
+        upstream, in_hand = UpstreamClient(), InHand()
         return cls(
             snapshots=snapshots,
             subjects=subjects,
@@ -107,6 +109,7 @@ class Plane:
             transcripts=Transcripts(
                 {**main, "application_name": "portcullis gateway content"},
                 keys=lambda people: keys.run(lambda: subject_keys.of(people)),
+                in_hand=in_hand,
                 most=settings.CONTENT_QUEUE_MOST,
                 most_bytes=settings.CONTENT_QUEUE_BYTES,
             ),
@@ -119,6 +122,7 @@ class Plane:
             moderating=Moderating(upstream, snapshots),
             bridge=bridge,
             keys_bridge=keys,
+            in_hand=in_hand,
             watch=PolicyWatch(snapshots, subjects, main, listen=listen),
             status_of=status_of,
             failed_keys=FailedKeys(settings.FAILED_KEYS_PER_MINUTE),

@@ -1,4 +1,4 @@
-"""What the writer of transcripts asks the main database: see compliance/sql/store_in_turns.sql."""
+"""What the writer of transcripts asks the main database: see compliance/sql/store_in_parts.sql."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
@@ -9,7 +9,6 @@ from msgspec import Struct
 
 from gateway.batches import Cursor
 from gateway.content import Content
-from gateway.turns import Turns
 
 Person = tuple[int, str]
 """A tenant's id and the surrogate of one of its end users."""
@@ -24,13 +23,9 @@ ORDER BY number
 _STORE = """
 SELECT reason, requests FROM store_transcripts(
     %s::jsonb, %s::jsonb, %s::uuid[], %s::timestamptz[], %s::integer[], %s::integer[], %s::integer[], %s::integer[],
-    %s::integer[], %b::bytea, %s::integer)
+    %s::integer[], %b::bytea)
 """
 _encode = msgspec.json.Encoder().encode
-
-AT_ONCE = 64
-"""Of how many requests it is told what they have in common before others have their turn."""
-
 
 Work = Callable[[Cursor], Awaitable[Any]]
 
@@ -59,7 +54,7 @@ class Kind(Struct, frozen=True):
 
 
 class Told(Struct, frozen=True):
-    """A batch by columns, as `store_transcripts` is told of it: arrays as PostgreSQL reads them."""
+    """Requests by columns, as `store_transcripts` is told of it: arrays as PostgreSQL reads them."""
 
     people: str
     kinds: str
@@ -77,37 +72,31 @@ async def refusals(cursor: Cursor, wishes: Sequence[Wish]) -> list[str]:
     return [reason for (reason,) in await cursor.fetchall()]
 
 
-async def told(batch: Sequence[Content], turns: Turns) -> Told:
-    """What the database is told of a batch; each request with the same id and time as before, when it is sent again."""
+def wish_of(content: Content) -> Wish:
+    return content.principal.tenant_id, content.surrogate, content.terms.purpose, content.terms.redacted
+
+
+def told(part: Sequence[Content]) -> Told:
+    """What the database is told of them; each request with the same id and time as before, when it is sent again."""
     people: dict[Whose, int] = {}
     kinds: dict[Kind, int] = {}
-    of_person: list[int] = []
-    of_kind: list[int] = []
-    times: list[str] = []
-    turns.begin()
-    for start in range(0, len(batch), AT_ONCE):
-        some = batch[start : start + AT_ONCE]
-        of_person += [people.setdefault(_whose(content), len(people) + 1) for content in some]
-        of_kind += [kinds.setdefault(_kind(content), len(kinds) + 1) for content in some]
-        times += [datetime.fromtimestamp(content.began, UTC).isoformat() for content in some]
-        if turns.are_over:
-            await turns.give()
+    of_person = [people.setdefault(_whose(content), len(people) + 1) for content in part]
+    of_kind = [kinds.setdefault(_kind(content), len(kinds) + 1) for content in part]
     columns = (
-        "{" + ",".join([content.request_id for content in batch]) + "}",
-        "{" + ",".join(times) + "}",
+        "{" + ",".join([content.request_id for content in part]) + "}",
+        "{" + ",".join([datetime.fromtimestamp(content.began, UTC).isoformat() for content in part]) + "}",
         _integers(of_person),
         _integers(of_kind),
-        _integers([content.place for content in batch]),
-        _integers([content.length for content in batch]),
-        _integers([content.plain_bytes for content in batch]),
+        _integers([content.place for content in part]),
+        _integers([content.length for content in part]),
+        _integers([content.plain_bytes for content in part]),
     )
     return Told(_encode(list(people)).decode(), _encode(list(kinds)).decode(), columns)
 
 
-async def store(cursor: Cursor, told: Told, sealed: bytes, *, rest_ms: int) -> list[tuple[str, int]]:
-    """Stores what may be stored, with rests of that length; returns how often each reason was given, '' for what was
-    stored."""
-    await cursor.execute(_STORE, (told.people, told.kinds, *told.columns, sealed, rest_ms))
+async def store(cursor: Cursor, told: Told, sealed: bytes) -> list[tuple[str, int]]:
+    """Stores what may be stored; returns how often each reason was given, '' for what was stored."""
+    await cursor.execute(_STORE, (told.people, told.kinds, *told.columns, sealed))
     return list(await cursor.fetchall())
 
 

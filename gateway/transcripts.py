@@ -1,6 +1,7 @@
-"""The writer of transcripts: encrypts what requests leave, and stores it in batches, after their answers went out.
+"""The writer of transcripts: encrypts what requests leave, and stores it, after their answers went out.
 
-One batch is under way at a time. Of each it asks first what may be stored, so that nothing else is encrypted; the
+One batch is under way at a time. Of each it asks first what may be stored, so that nothing else is encrypted; then it
+encrypts and stores a part of it after the other, each in a transaction of its own, while the next batch gathers. The
 INSERT decides all the same. Content that cannot be stored is dropped; the decision about it waits until it is recorded.
 """
 
@@ -8,6 +9,8 @@ import asyncio
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from functools import partial
+from itertools import chain
 
 import psycopg
 import structlog
@@ -16,17 +19,28 @@ from compliance.keyring.store import DataKey
 from gateway import sealing, storing
 from gateway.batches import RETRY_S, Caller, Params
 from gateway.content import Content
-from gateway.storing import Person, Wish
-from gateway.turns import Turns
+from gateway.storing import Person, Wish, wish_of
+from gateway.turns import InHand, Turns
 
 BATCH_MOST = 1_000
 BATCH_BYTES = 4 * 2**20
 GATHERED_S = 1.0
-"""How long a batch gathers: the fewer there are, the less each of its items costs."""
+"""How long the oldest of a batch has waited when it is taken, also while another was stored: the fewer batches there
+are, the less each of their items costs."""
 
-REST_MS = 4
-"""How long the database rests after each 32 rows of a batch, so that it is not in the way of requests (ADR 37). Storing
-1,000 takes it some 0.4 s then, for which somebody waits who withdraws or is erased meanwhile."""
+SPREAD_S = 0.7
+"""The parts of a batch are spread over so long, as what comes at once keeps requests waiting (ADR 37). Less than what
+a batch gathers for, so that the writer keeps up."""
+
+ASKED_MOST = 64
+"""Of how many people it is asked at a time whether something may be stored."""
+
+PARTS = 4
+PART_LEAST = 64
+PART_BYTES = 512 * 2**10
+"""A batch is stored in so many parts; in fewer where fewer than `PART_LEAST` contents were in each, in more where more
+bytes were. Requests that are served meanwhile wait for one part at most, and so does whoever withdraws or is erased
+(ADR 37). Each costs about as much as 50 contents."""
 
 PATIENCE_S = 30.0
 """How long content waits for a database that does not answer."""
@@ -35,8 +49,18 @@ KEYS_WITHIN_S = 5.0
 DECISIONS_MOST = 200_000
 """Beyond it, the database has not answered for hours."""
 
-_LOST = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.UndefinedFunction, OSError)
-"""What may be different in a moment: also a database that is not migrated yet, or was taken back."""
+_LOST = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.errors.ReadOnlySqlTransaction,
+    psycopg.errors.InsufficientPrivilege,
+    psycopg.errors.UndefinedFunction,
+    psycopg.errors.UndefinedTable,
+    psycopg.errors.UndefinedColumn,
+    OSError,
+)
+"""What may be different in a moment: also a database that is not migrated yet, was taken back, or only can be read,
+as one is that another has taken the place of."""
 
 Keys = Callable[[Collection[Person]], Awaitable[Mapping[Person, DataKey]]]
 
@@ -46,18 +70,29 @@ log = structlog.get_logger("gateway.transcripts")
 class Transcripts:
     """`start` it in the event loop that uses it; `close` stores what is left.
 
-    At most `most` contents of `most_bytes` together wait. `decisions` counts what was decided, by reason, '' for what
-    was stored; `lost` are decisions that could not be put on record.
+    At most `most` contents of `most_bytes` together wait or are under way. `decisions` counts what was decided, by
+    reason, '' for what was stored; `lost` are decisions that could not be put on record.
     """
 
-    def __init__(self, main: Params, *, keys: Keys, most: int, most_bytes: int, patience_s: float = PATIENCE_S) -> None:
+    def __init__(
+        self,
+        main: Params,
+        *,
+        keys: Keys,
+        most: int,
+        most_bytes: int,
+        in_hand: InHand,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
         self._main = Caller(main, storing.do)
+        self._turns = Turns(in_hand, is_hurried=self._is_hurried)
         self._keys = keys
         self._most = most
         self._most_bytes = most_bytes
         self._patience_s = patience_s
         self._waiting: deque[Content] = deque()
         self._contents = 0
+        self._waiting_bytes = 0
         self._under_way = 0
         self._arrived = asyncio.Event()
         self._full = asyncio.Event()
@@ -94,6 +129,7 @@ class Transcripts:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        self._idle.set()  # nothing is left behind twice
         await self._main.disconnect()
 
     def hand_over(self, content: Content) -> None:
@@ -106,13 +142,18 @@ class Transcripts:
             content.drop("behind")
         if content.is_there:
             self._contents += 1
+            self._waiting_bytes += content.size
             self.queued_bytes += content.size
         if not self._waiting:
             self._idle.clear()
             self._arrived.set()
         self._waiting.append(content)
-        if len(self._waiting) >= BATCH_MOST or self.queued_bytes >= BATCH_BYTES:
+        if self._has_a_batch:
             self._full.set()
+
+    @property
+    def _has_a_batch(self) -> bool:
+        return len(self._waiting) >= BATCH_MOST or self._waiting_bytes >= BATCH_BYTES
 
     async def _run(self) -> None:
         while True:
@@ -120,74 +161,78 @@ class Transcripts:
                 self._arrived.clear()
                 self._idle.set()
                 await self._arrived.wait()
-            await self._gathered()
-            batch = self._taken()
-            self._under_way = len(batch)
-            await self._deliver(batch)
-            self._under_way = 0
+            await self._until_full(within_s=GATHERED_S - self.lag_s)
+            await self._turns.give()
+            parts = _parts(self._taken())
+            self._under_way = sum(map(len, parts))
+            await self._deliver(parts)
 
-    async def _gathered(self) -> None:
+    async def _until_full(self, *, within_s: float) -> None:
+        """Waits until the next batch is there or the end has come, but not for longer."""
         try:
-            async with asyncio.timeout(GATHERED_S):
+            async with asyncio.timeout(within_s):
                 await self._full.wait()
         except TimeoutError:
             return
-        if not self._closing:
-            self._full.clear()
 
     def _taken(self) -> list[Content]:
-        """The next batch. Its bytes are counted as waiting until it is stored."""
+        """The next batch."""
         batch: list[Content] = []
         size = 0
         while self._waiting and len(batch) < BATCH_MOST and size < BATCH_BYTES:
             content = self._waiting.popleft()
             batch.append(content)
             size += content.size if content.is_there else 0
-        if len(self._waiting) >= BATCH_MOST:
-            self._full.set()
+        self._waiting_bytes -= size
+        if not self._has_a_batch and not self._closing:
+            self._full.clear()
         return batch
 
-    async def _deliver(self, batch: list[Content]) -> None:
-        """Tries until it is done. In the end content gives way, but not the decision about it."""
-        while True:
+    async def _deliver(self, parts: deque[list[Content]]) -> None:
+        """Tries until it is done. In the end content gives way, but not the decision about it.
+
+        A part that cannot be stored now goes last: it may wait for one person, and others not for that.
+        """
+        while parts:
             try:
-                await self._put(batch)
-                break
+                await self._put(parts)
             except _LOST as error:
-                log.warning("content cannot be stored", error=type(error).__name__, count=len(batch))
-                self._give_up(batch)
+                log.warning("content cannot be stored", error=type(error).__name__, count=sum(map(len, parts)))
+                self._give_up(parts)
+                parts.rotate(-1)
                 await asyncio.sleep(RETRY_S)
             except Exception as error:
-                log.error("content was not accepted", error=type(error).__name__, count=len(batch))
-                await self._one_by_one(batch)
-                break
-        self._let_go(batch)
+                part = parts.popleft()
+                log.error("content was not accepted", error=type(error).__name__, count=len(part))
+                await self._one_by_one(part)
 
-    def _let_go(self, batch: Iterable[Content]) -> None:
-        """Of what need not wait any more; the bytes go with the batch."""
-        there = [content for content in batch if content.is_there]
+    def _let_go(self, part: Collection[Content]) -> None:
+        """Of what is done."""
+        self._under_way -= len(part)
+        there = [content for content in part if content.is_there]
         self._contents -= len(there)
         self.queued_bytes -= sum([content.size for content in there])
         for content in there:
-            content.body = None
+            content.let_go()
 
-    def _give_up(self, batch: list[Content]) -> None:
+    def _give_up(self, parts: Iterable[list[Content]]) -> None:
         """On content that has waited for too long."""
         now = time.perf_counter()
-        for content in batch:
+        for content in chain.from_iterable(parts):
             if content.is_there and now - content.handed_at > self._patience_s:
                 self._drop(content, "unavailable")
 
-    async def _one_by_one(self, batch: list[Content]) -> None:
-        """What cannot be stored must not take its whole batch with it: each goes alone, and at last without content."""
-        if len(batch) > 1:
-            for content in batch:
-                await self._deliver([content])
-        elif batch[0].is_there:
-            self._drop(batch[0], "failed")
-            await self._deliver(batch)
+    async def _one_by_one(self, part: list[Content]) -> None:
+        """What cannot be stored must not take others with it: each goes alone, and at last without content."""
+        if len(part) > 1:
+            for content in part:
+                await self._deliver(deque([[content]]))
+        elif part[0].is_there:
+            self._drop(part[0], "failed")
+            await self._deliver(deque([part]))
         else:
             self.lost += 1
+            self._let_go(part)
 
     def _drop_all(self, contents: Iterable[Content], reason: str) -> None:
         for content in contents:
@@ -208,39 +253,44 @@ class Transcripts:
             or self.queued_bytes >= min(2 * BATCH_BYTES, self._most_bytes // 2)
         )
 
-    async def _put(self, batch: list[Content]) -> None:
-        turns = Turns(is_hurried=self._is_hurried)
-        sealed = await self._sealed(batch, turns)
+    async def _put(self, parts: deque[list[Content]]) -> None:
+        """One part after the other; takes out those that are done."""
+        until, turns = time.perf_counter() + SPREAD_S, self._turns
         await turns.give()
-        told = await storing.told(batch, turns)
-        await turns.give()
-        rest_ms = 0 if turns.are_hurried else REST_MS
-        (counts,) = await self._main([lambda cursor: storing.store(cursor, told, sealed, rest_ms=rest_ms)])
-        for reason, count in counts:
-            self.decisions[reason] += count
+        keys = await self._granted(chain.from_iterable(parts))
+        while parts:
+            part = parts[0]
+            sealed = await sealing.together(part, keys, turns)
+            await turns.give()
+            (counts,) = await self._main([partial(storing.store, told=storing.told(part), sealed=sealed)])
+            for reason, count in counts:
+                self.decisions[reason] += count
+            self._let_go(parts.popleft())
+            if parts:
+                if not self._is_hurried():
+                    await self._until_full(within_s=(until - time.perf_counter()) / len(parts))
+                await turns.give()
 
-    async def _sealed(self, batch: list[Content], turns: Turns) -> bytes:
-        """The encrypted content of those who allow it; says of each where it is, or why there is none."""
+    async def _granted(self, batch: Iterable[Content]) -> Mapping[Person, DataKey]:
+        """The keys of those of whom something may be stored. The content of all others is dropped, with the reason."""
         wishes: defaultdict[Wish, list[Content]] = defaultdict(list)
         for content in batch:
             if content.is_there:
-                wishes[_wish(content)].append(content)
-        if not wishes:
-            return b""
-        allowed = await self._allowed(wishes)
-        await turns.give()
-        keys = await self._keys_of({wish[:2] for wish in allowed})
-        await turns.give()
-        for wish in [wish for wish in allowed if wish[:2] not in keys]:
-            self._drop_all(allowed.pop(wish), "key_unavailable")
-        return await sealing.together([(wish, keys[wish[:2]], contents) for wish, contents in allowed.items()], turns)
-
-    async def _allowed(self, wishes: Mapping[Wish, list[Content]]) -> dict[Wish, list[Content]]:
-        (reasons,) = await self._main([lambda cursor: storing.refusals(cursor, list(wishes))])
-        for wish, reason in zip(wishes, reasons, strict=True):
-            if reason:
-                self._drop_all(wishes[wish], reason)
-        return {wish: wishes[wish] for wish, reason in zip(wishes, reasons, strict=True) if not reason}
+                wishes[wish_of(content)].append(content)
+        asked = list(wishes)
+        for start in range(0, len(asked), ASKED_MOST):
+            some = asked[start : start + ASKED_MOST]
+            (reasons,) = await self._main([partial(storing.refusals, wishes=some)])
+            for wish, reason in zip(some, reasons, strict=True):
+                if reason:
+                    self._drop_all(wishes.pop(wish), reason)
+            await self._turns.give()
+        keys = await self._keys_of({wish[:2] for wish in wishes})
+        await self._turns.give()
+        for wish, contents in wishes.items():
+            if wish[:2] not in keys:
+                self._drop_all(contents, "key_unavailable")
+        return keys
 
     async def _keys_of(self, people: set[Person]) -> Mapping[Person, DataKey]:
         """None where they do not answer: what is handed over meanwhile must not wait for them."""
@@ -254,5 +304,19 @@ class Transcripts:
             return {}
 
 
-def _wish(content: Content) -> Wish:
-    return content.principal.tenant_id, content.surrogate, content.terms.purpose, content.terms.redacted
+def _parts(batch: list[Content]) -> deque[list[Content]]:
+    """What is stored together. What people said stays together, as they are locked in each part."""
+    most = max(PART_LEAST, -(-len(batch) // PARTS))
+    wishes: defaultdict[Wish, list[Content]] = defaultdict(list)
+    for content in batch:
+        wishes[wish_of(content)].append(content)
+    parts: deque[list[Content]] = deque()
+    room = 0
+    for content in chain.from_iterable(wishes.values()):
+        size = content.size if content.is_there else 0
+        if not parts or len(parts[-1]) == most or size > room:
+            parts.append([])
+            room = PART_BYTES
+        parts[-1].append(content)
+        room -= size
+    return parts

@@ -1,4 +1,4 @@
--- What stores is as in store_in_turns.sql by now; content_also_for() is the one of here.
+-- What stores is as in store_in_parts.sql by now; content_also_for() is the one of here.
 
 -- What else the person allows than what the content is stored for, as before (store_transcripts.sql). In PL/pgSQL, because
 -- that keeps its plan from one person to the next: it takes a fifth of the time.

@@ -1,3 +1,5 @@
+-- What stores batches is as in store_in_parts.sql by now; that of whoever has few requests is the one of here.
+
 -- Hands `value` back; of each 32 rows, numbered from 1, that of the last one after a rest.
 CREATE FUNCTION rested(value anyelement, number bigint, rest_ms integer) RETURNS anyelement
 LANGUAGE plpgsql VOLATILE AS $$

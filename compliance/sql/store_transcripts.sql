@@ -1,4 +1,4 @@
--- What stores is as in store_in_turns.sql by now; content_refusal() is the one of here.
+-- What stores is as in store_in_parts.sql by now; content_refusal() is the one of here.
 
 -- Why a person's content may not be stored now; '' when it may. Beside the tenant's policy: consent_allows() (consent.sql)
 -- decides, this only finds a word for what it has decided.

@@ -63,10 +63,11 @@ async def call(exchange: Exchange, plane: Plane) -> None:
     route = exchange.route = exchange.routes[0]
     sent = moderation.request_body(exchange.payload, model=route.upstream_model)
     exchange.sent_at = time.perf_counter()
-    exchange.upstream = await plane.upstream.post(
-        openai.moderations_url(route), sent, headers=openai.headers(route), route=route
-    )
-    answer = await exchange.upstream.read()
+    with plane.in_hand.one_less:
+        exchange.upstream = await plane.upstream.post(
+            openai.moderations_url(route), sent, headers=openai.headers(route), route=route
+        )
+        answer = await exchange.upstream.read()
     try:
         _read(answer)
     except ValueError as error:

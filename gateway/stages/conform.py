@@ -22,7 +22,7 @@ async def run(exchange: Exchange, plane: Plane) -> None:
     """
     kept_back = exchange.kept_back = answers_judged.is_kept_back(exchange)
     if kept_back:
-        await answers_judged.complete(exchange)
+        await _complete(exchange, plane)
     wanted = asking_again.wanted(exchange)
     faulty = _faulty_in_time(exchange, wanted) if wanted is not None else None
     if faulty is not None:
@@ -53,6 +53,11 @@ async def _again(exchange: Exchange, plane: Plane, answer: str, fault: Fault) ->
     exchange.again_at = time.perf_counter()
     await calling.ask(exchange, plane, asking_again.payload(exchange, answer=answer, fault=fault))
     if exchange.streamed:
+        await _complete(exchange, plane)
+
+
+async def _complete(exchange: Exchange, plane: Plane) -> None:
+    with plane.in_hand.one_less:
         await answers_judged.complete(exchange)
 
 

@@ -70,7 +70,8 @@ async def _look(exchange: Exchange, plane: Plane, terms: Terms, found: Sequence[
     assert guarding is not None
     asked = moderation.asking(terms)
     try:
-        results = await plane.moderating.ask([text.text for text in own], asked, key=guarding.key)
+        with plane.in_hand.one_less:
+            results = await plane.moderating.ask([text.text for text in own], asked, key=guarding.key)
     except ModerationFailed as failure:
         log.warning("a moderation model did not answer", model=asked.model, reason=failure.reason)
         outcomes = [moderation.failed(terms, direction, failure)]

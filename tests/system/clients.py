@@ -65,6 +65,11 @@ class Caller:
     def authorization(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.secret}"}
 
+    @property
+    def in_records(self) -> str:
+        """What is in each usage record of this caller, as the gateway tells it its ledger."""
+        return f'"api_key_id":{self.key.pk},'
+
     def _options(self, options: dict[str, Any]) -> dict[str, Any]:
         return {"base_url": self.gateway.base_url, "api_key": self.secret, "max_retries": 0, "timeout": 30, **options}
 

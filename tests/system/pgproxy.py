@@ -35,12 +35,26 @@ class _Line:
     """One connection, and the function of the ledger that is called over it: the gateway has one for each."""
 
     function: str = ""
-    is_asked: bool = False
+    asked: bytes = b""
+    """The message of the last call; none after another message."""
 
     def learn(self, sent: bytes) -> None:
         if not self.function and (call := _CALL.search(sent)):
             self.function = call[1].decode()
-        self.is_asked = _EXECUTE in sent
+        self.asked = sent if _EXECUTE in sent else b""
+
+
+@dataclass(frozen=True)
+class _Hold:
+    """What is held up: a function's calls or answers, all of them or those of calls that mention something."""
+
+    function: str
+    what: Held
+    mention: bytes
+
+    def is_for(self, line: _Line, direction: Held) -> bool:
+        asked = bool(line.asked) and self.mention in line.asked
+        return asked and (self.function, self.what) == (line.function, direction)
 
 
 class DatabaseProxy:
@@ -54,7 +68,7 @@ class DatabaseProxy:
         self._open: set[asyncio.StreamWriter] = set()
         self._pumps: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
-        self._holding: tuple[str, Held] | None = None
+        self._holding: _Hold | None = None
         self._caught = threading.Event()
         self._released = asyncio.Event()
         self._loop = asyncio.new_event_loop()
@@ -73,10 +87,13 @@ class DatabaseProxy:
         """Breaks every connection, and refuses new ones; what was held up is lost."""
         self._run(self._refuse())
 
-    def hold(self, function: str, what: Held) -> None:
-        """Lets calls of `function`, or the answers to them, wait from now on until `release`."""
+    def hold(self, function: str, what: Held, *, mention: str = "") -> None:
+        """Lets calls of `function`, or the answers to them, wait from now on until `release`.
+
+        Of calls that mention something only those: what an earlier request left to be said later may come by as well.
+        """
         self._caught.clear()
-        self._run(self._hold(function, what))
+        self._run(self._hold(_Hold(function, what, mention.encode())))
 
     def wait_until_held(self) -> None:
         """Returns once something waits."""
@@ -111,9 +128,9 @@ class DatabaseProxy:
         if self._pumps:
             await asyncio.wait(self._pumps)
 
-    async def _hold(self, function: str, what: Held) -> None:
+    async def _hold(self, hold: _Hold) -> None:
         self._released.clear()
-        self._holding = (function, what)
+        self._holding = hold
 
     async def _let_go(self) -> None:
         self._holding = None
@@ -138,7 +155,7 @@ class DatabaseProxy:
             while data := await source.read(65536):
                 if direction is Held.CALLS:
                     line.learn(data)
-                if self._holding == (line.function, direction) and line.is_asked:
+                if self._holding is not None and self._holding.is_for(line, direction):
                     self._caught.set()
                     await self._released.wait()
                 sink.write(data)

@@ -86,10 +86,12 @@ def test_between_answer_and_settlement(caller: Caller, line: DatabaseProxy, sand
 
 def test_while_the_ledger_settles(caller: Caller, line: DatabaseProxy) -> None:
     """The ledger finishes what it was told, though nobody waits for it any more; the sweep finds nothing to do."""
+    line.hold("settle", Held.CALLS)
     with raw.connected(caller.gateway) as connection:
-        connection.sendall(raw.asking(caller, stream=True, max_tokens=10, sandbox={"tokens": 5, "chunk_ms": 50}))
-        raw.read_contents(connection, 1)
+        connection.sendall(raw.asking(caller, stream=True, max_tokens=10, sandbox={"tokens": 5}))
+        line.wait_until_held()
         with ledger.locked_meters_of(caller.tenant):
+            line.release()
             ledger.wait_for_blocked("settle")
             caller.gateway.kill()
     (record,) = books.swept(caller)

@@ -146,7 +146,7 @@ def test_who_leaves_with_the_last_word_pays_for_all_words(caller: Caller, sandbo
 def test_who_leaves_while_the_answer_is_settled_pays_what_the_upstream_reported(
     caller: Caller, line: DatabaseProxy, streamed: bool, leave: Any
 ) -> None:
-    line.hold("settle", Held.ANSWERS)
+    line.hold("settle", Held.ANSWERS, mention=caller.in_records)
     with raw.connected(caller.gateway) as connection:
         connection.sendall(raw.asking(caller, stream=streamed, sandbox={"tokens": 6}))
         line.wait_until_held()

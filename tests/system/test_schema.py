@@ -19,6 +19,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from gateway.http import schema as _of_the_data_plane  # noqa: F401 - describes its views
 from gateway.models import Model
 from tests.system.clients import PATH, Caller, a_caller
 from tests.system.processes import Gateway, Sandbox

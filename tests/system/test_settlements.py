@@ -44,7 +44,7 @@ def caller(server: Gateway, line: DatabaseProxy, sandbox: Sandbox, model: Model)
 
 
 def test_a_settlement_whose_answer_was_lost_is_repeated_and_counts_once(caller: Caller, line: DatabaseProxy) -> None:
-    line.hold("settle", Held.ANSWERS)
+    line.hold("settle", Held.ANSWERS, mention=caller.in_records)
     with raw.connected(caller.gateway) as connection:
         connection.sendall(raw.asking(caller, max_tokens=10, sandbox={"tokens": 5}))
         line.wait_until_held()
@@ -55,7 +55,7 @@ def test_a_settlement_whose_answer_was_lost_is_repeated_and_counts_once(caller: 
 
 
 def test_a_settlement_that_was_lost_on_its_way_is_repeated(caller: Caller, line: DatabaseProxy) -> None:
-    line.hold("settle", Held.CALLS)
+    line.hold("settle", Held.CALLS, mention=caller.in_records)
     with raw.connected(caller.gateway) as connection:
         connection.sendall(raw.asking(caller, max_tokens=10, sandbox={"tokens": 5}))
         line.wait_until_held()
@@ -66,10 +66,12 @@ def test_a_settlement_that_was_lost_on_its_way_is_repeated(caller: Caller, line:
 
 
 def test_a_settlement_is_repeated_while_the_first_is_still_at_work(caller: Caller, line: DatabaseProxy) -> None:
+    line.hold("settle", Held.CALLS, mention=caller.in_records)
     with raw.connected(caller.gateway) as connection:
-        connection.sendall(raw.asking(caller, stream=True, max_tokens=10, sandbox={"tokens": 5, "chunk_ms": 50}))
-        raw.read_contents(connection, 1)
+        connection.sendall(raw.asking(caller, stream=True, max_tokens=10, sandbox={"tokens": 5}))
+        line.wait_until_held()
         with ledger.locked_meters_of(caller.tenant):
+            line.release()
             ledger.wait_for_blocked("settle")
             line.cut()
             line.restore()
@@ -123,12 +125,16 @@ def test_an_admission_that_comes_after_the_gateway_has_given_it_up_is_taken_back
 # --- swept meanwhile -----------------------------------------------------------------------------------------------
 
 
-def test_a_request_that_was_swept_while_it_ran_is_not_charged_again(caller: Caller, sandbox: Sandbox) -> None:
+def test_a_request_that_was_swept_while_it_ran_is_not_charged_again(
+    caller: Caller, line: DatabaseProxy, sandbox: Sandbox
+) -> None:
+    line.hold("settle", Held.CALLS, mention=caller.in_records)
     with raw.connected(caller.gateway) as connection:
-        connection.sendall(raw.asking(caller, stream=True, max_tokens=10, sandbox={"tokens": 5, "chunk_ms": 50}))
-        begun = raw.read_contents(connection, 1)  # what came in one piece may be more
+        connection.sendall(raw.asking(caller, stream=True, max_tokens=10, sandbox={"tokens": 5}))
+        line.wait_until_held()
         ledger.expire_holds_of(caller.tenant)
-        raw.read_contents(connection, 5 - len(begun))
+        line.release()
+        raw.read_contents(connection, 5)
     assert sandbox.only_request()["tokens_sent"] == 5
     (record,) = books.balanced(caller)
     assert (record["outcome"], record["output_tokens"]) == ("swept", 10)

@@ -54,7 +54,7 @@ def request_id_of(stream: Any) -> str:
 
 
 def test_each_chunk_is_passed_on_before_the_next_one_is_made(acme: Caller, sandbox: Sandbox) -> None:
-    with streaming(acme, knobs={"tokens": 6, "chunk_ms": 150}) as stream:
+    with streaming(acme, knobs={"tokens": 6, "chunk_ms": 300}) as stream:
         sent = []
         for chunk in stream:
             if chunk.choices and chunk.choices[0].delta.content:

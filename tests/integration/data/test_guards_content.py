@@ -12,7 +12,7 @@ from gateway.guards import registry
 from gateway.guards.base import Action, Direction, Guarding, Terms
 from tests.factories.compliance import a_consent, a_content_policy, a_subject
 from tests.factories.guards import a_guard_pattern, a_guard_policy, a_guard_rule, shows_the_card
-from tests.integration.data.test_transcripts import asked, the_content, the_decision
+from tests.integration.data.conversations import asked, the_content, the_decision
 from tests.integration.data.world import Story, World, there
 
 MAIL = "ada@example.com"

@@ -9,6 +9,7 @@ from billing import ledger_health
 from config.asgi import libpq_params
 from gateway.http import exposition
 from tests.factories.compliance import a_content_policy
+from tests.integration.data.conversations import decided
 from tests.integration.data.world import Client, Story, World, there
 
 
@@ -142,8 +143,7 @@ def test_what_is_stored_and_what_is_not_is_counted_by_reason(story: Story) -> No
         waiting = await figures(world)
         assert waiting["content_queue()"] == 1
         assert waiting["content_lag_seconds()"] > 0
-        world.plane.transcripts._full.set()
-        await world.plane.transcripts._idle.wait()
+        await decided(world)
         after = await figures(world)
         assert after["content_decisions_total(no_subject)"] == 1
         assert after["content_queue()"] == after["content_queue_bytes()"] == 0

@@ -12,6 +12,7 @@ from gateway.guards.base import Action, Replacement, Role
 from gateway.models import GuardPlaceholder
 from tests.factories.compliance import a_consent, a_content_policy, a_subject
 from tests.factories.guards import a_guard_policy, a_guard_rule
+from tests.integration.data.conversations import decided
 from tests.integration.data.world import Client, Story, World, there
 
 EMAIL, OTHER = "ada@example.com", "eve@example.com"
@@ -299,8 +300,7 @@ def test_a_stored_conversation_holds_placeholders(story: Story, stream: bool) ->
         await there(ada_of, world)
         client = await asked(world, user="ada", stream=stream, **saying(f"To {EMAIL}"))
         assert EMAIL in client.body.decode()
-        world.plane.transcripts._full.set()
-        await world.plane.transcripts._idle.wait()
+        await decided(world)
         text = await there(stored, client.request_id)
         assert EMAIL not in text
         assert text.count("⟦EMAIL·") >= 2

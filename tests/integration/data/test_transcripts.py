@@ -2,71 +2,32 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 from pytest_django.fixtures import Settings
+from structlog.testing import capture_logs
 
 from compliance import surrogates
 from compliance.actions import consents, content_policies, purposes
-from compliance.keyring import store
+from compliance.keyring.store import DataKey
 from compliance.lookups import lookup_of
 from compliance.models import ContentDecision, ContentPolicy, LegalHold, Purpose, Subject, Transcript
-from compliance.transcripts import opened
-from gateway import redaction, sealing
+from gateway import redaction, sealing, storing
 from gateway.content import Content
 from gateway.guards.base import Guarding
+from gateway.storing import Person
+from gateway.transcripts import Transcripts
+from gateway.turns import InHand
 from tests.factories import THE_SYSTEM
 from tests.factories.compliance import a_consent, a_content_policy, a_notice, a_subject
+from tests.integration.data.conversations import STORE, ada_of, asked, consenting, decided, the_content, the_decision
 from tests.integration.data.world import Client, Story, World, there
-
-STORE = Purpose.STORE_CONVERSATIONS
-T = TypeVar("T")
-
-
-def the_decision(client: Client) -> tuple[bool, str]:
-    row = ContentDecision.objects.get(request_id=client.request_id)
-    assert row.stored == Transcript.objects.filter(pk=client.request_id).exists()
-    return row.stored, row.reason
-
-
-def the_content(client: Client) -> dict[str, Any]:
-    """What was stored of a request, decrypted."""
-    row = Transcript.objects.get(pk=client.request_id)
-    key = store.subject_keys(row.tenant_id, [row.surrogate])[row.surrogate]
-    assert key.id == row.key_id
-    return opened(row, key=key.key)
-
-
-def ada_of(world: World) -> Subject:
-    """A person of a tenant that stores what people agree to, whom its applications call ada. She has not agreed yet."""
-    a_content_policy(world.tenant)
-    return a_subject(world.tenant, "ada")
-
-
-def consenting(world: World) -> Subject:
-    ada = ada_of(world)
-    a_consent(ada)
-    return ada
-
-
-async def decided(world: World) -> None:
-    """Waits until all that was handed over is decided about."""
-    world.plane.transcripts._full.set()
-    await world.plane.transcripts._idle.wait()
-
-
-async def asked(world: World, *, user: str = "ada", **fields: Any) -> Client:
-    """A request that was answered and decided about."""
-    client = world.request(**({"user": user} if user else {}), **fields)
-    await client.run()
-    await decided(world)
-    return client
 
 
 def test_it_works(story: Story) -> None:
@@ -516,6 +477,38 @@ def test_what_the_database_cannot_take_for_too_long_is_dropped_and_recorded_when
     story(tell)
 
 
+def test_content_waits_for_a_database_that_is_not_migrated_yet(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def tell(world: World) -> None:
+        await there(consenting, world)
+        client = world.request(user="ada")
+        with monkeypatch.context() as patched:
+            patched.setattr(
+                storing, "_STORE", storing._STORE.replace("store_transcripts", "store_transcripts_of_later")
+            )
+            await client.run()
+            with capture_logs() as logs:
+                world.plane.transcripts._full.set()
+                while not logs:
+                    await asyncio.sleep(0.01)
+        assert logs[0]["event"] == "content cannot be stored"
+        await decided(world)
+        assert await there(the_decision, client) == (True, "")
+
+    story(tell)
+
+
+@pytest.mark.parametrize(
+    ("contents", "waiting_bytes", "hurried"), [(0, 0, False), (3, 40, False), (4, 0, True), (0, 50, True)]
+)
+def test_the_writer_hurries_long_before_room_is_short(contents: int, waiting_bytes: int, hurried: bool) -> None:
+    async def no_keys(people: Collection[Person]) -> dict[Person, DataKey]:
+        return {}
+
+    writer = Transcripts({}, keys=no_keys, in_hand=InHand(), most=8, most_bytes=100)
+    writer._contents, writer.queued_bytes = contents, waiting_bytes
+    assert writer._is_hurried() is hurried
+
+
 def test_closing_stores_what_waits(story: Story) -> None:
     clients: list[Client] = []
 
@@ -535,7 +528,7 @@ def test_what_closing_leaves_behind_is_counted_with_the_batch_under_way(story: S
         writer = world.plane.transcripts
         delivering = asyncio.Event()
 
-        async def never(batch: list[Content]) -> None:
+        async def never(parts: object) -> None:
             delivering.set()
             await asyncio.Event().wait()
 
@@ -546,52 +539,8 @@ def test_what_closing_leaves_behind_is_counted_with_the_batch_under_way(story: S
         await world.request(user="ada").run()
         await writer.close(within_s=0.01)
         assert writer.lost == 2
-
-    story(tell)
-
-
-def test_the_same_batch_sent_twice_is_stored_once(story: Story) -> None:
-    async def tell(world: World) -> None:
-        await there(consenting, world)
-        writer = world.plane.transcripts
-        put, sent = writer._put, []
-
-        async def twice(batch: list[Content]) -> None:
-            sent.append(len(batch))
-            await put(batch)
-            await put(batch)
-
-        writer._put = twice  # type: ignore[method-assign]
-        client = await asked(world)
-        assert sent == [1]
-        assert await there(the_decision, client) == (True, "")
-        assert await there(Transcript.objects.filter(pk=client.request_id).count) == 1
-
-    story(tell)
-
-
-def test_of_a_batch_that_was_stored_in_part_the_rest_is_stored(story: Story) -> None:
-    """As when a request of it went alone before: the unique index objects, and what was decided is left out."""
-
-    async def tell(world: World) -> None:
-        await there(consenting, world)
-        writer = world.plane.transcripts
-        put, sent = writer._put, []
-
-        async def after_the_first(batch: list[Content]) -> None:
-            sent.append(len(batch))
-            await put(batch[:1])
-            await put(batch)
-
-        writer._put = after_the_first  # type: ignore[method-assign]
-        clients = [world.request(user="ada") for _ in range(3)]
-        for client in clients:
-            await client.run()
-        await decided(world)
-        assert sent == [3]
-        assert [await there(the_decision, client) for client in clients] == [(True, "")] * 3
-        stored = Transcript.objects.filter(pk__in=[client.request_id for client in clients])
-        assert await there(stored.count) == 3
+        await writer.close()
+        assert writer.lost == 2, "as often as it is closed"
 
     story(tell)
 
