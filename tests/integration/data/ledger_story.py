@@ -36,6 +36,12 @@ def query(params: Params, statement: str, *values: Any) -> list[Any]:
         return cursor.fetchall() if cursor.description else []
 
 
+def sweep(params: Params) -> None:
+    """Sweeps every hold whose lease has run out, also what other tests have left behind before."""
+    while query(params, "SELECT sweep(1000)") != [(0,)]:
+        pass
+
+
 def a_rate(tenant: int, limit: int, *, seconds: int = 60, kind: MeterKind = MeterKind.REQUESTS) -> MeterSpec:
     window_ns = seconds * SECOND_NS
     return MeterSpec(

@@ -19,6 +19,7 @@ from tests.integration.data.ledger_story import (
     records_of,
     settled,
     state,
+    sweep,
     tenant_ids,
 )
 
@@ -237,7 +238,7 @@ def test_a_hold_whose_process_is_lost_is_charged_at_what_was_held(params: Params
         await ledger.admit(alive)
 
     in_ledger(params, story)
-    query(params, "SELECT sweep(1000)")
+    sweep(params)
     assert state(params, budget) == (10, 10)
     (record,) = records_of(params, lost.request_id)
     assert (record["outcome"], record["estimated"], record["cost_nano"]) == ("swept", True, 10)

@@ -18,6 +18,7 @@ from tests.integration.data.ledger_story import (
     records_of,
     settled,
     state,
+    sweep,
 )
 
 
@@ -85,7 +86,7 @@ def test_a_request_that_is_over_gets_no_more(params: Params, tenant: int, over: 
             await ledger.admit(request)
         if over == "settled":
             await ledger.settle(settled(request))
-        query(params, "SELECT sweep(1000)")
+        sweep(params)
         before = state(params, budget)
         assert not await ledger.extend(more_for(request))
         assert state(params, budget) == before
@@ -161,7 +162,7 @@ def test_a_lost_stream_is_charged_with_what_its_hold_had_grown_to(params: Params
         assert await ledger.extend(more_for(request, cost=15, output=7))
 
     in_ledger(params, story)
-    query(params, "SELECT sweep(1000)")
+    sweep(params)
     assert state(params, budget) == (25, 0)
     (record,) = records_of(params, request.request_id)
     assert (record["outcome"], record["cost_nano"], record["output_tokens"]) == ("swept", 25, 7)
