@@ -15,11 +15,7 @@ Person = tuple[int, str]
 Wish = tuple[int, str, str, bool]
 """The same with the purpose of storing, and whether the content is redacted."""
 
-_REFUSALS = """
-SELECT content_refusal((wish->>0)::bigint, wish->>1, wish->>2, (wish->>3)::boolean)
-FROM jsonb_array_elements(%s::jsonb) WITH ORDINALITY AS one (wish, number)
-ORDER BY number
-"""
+_REFUSALS = "SELECT reason FROM content_refusals(%s::jsonb) ORDER BY number"
 _STORE = """
 SELECT reason, requests FROM store_transcripts(
     %s::jsonb, %s::jsonb, %s::uuid[], %s::timestamptz[], %s::integer[], %s::integer[], %s::integer[], %s::integer[],
@@ -40,6 +36,16 @@ class Whose(Struct, frozen=True):
     gpc: bool
     key_id: str | None
     reason: str
+
+
+class _Asked(Struct, frozen=True):
+    """A wish, in the words of `Whose`."""
+
+    tenant_id: int
+    surrogate: str
+    purpose: str
+    redacted: bool
+    reason: str = ""
 
 
 class Kind(Struct, frozen=True):
@@ -68,7 +74,7 @@ async def do(cursor: Cursor, works: list[Work]) -> list[Any]:
 
 async def refusals(cursor: Cursor, wishes: Sequence[Wish]) -> list[str]:
     """Why nothing may be stored of each of the people now; '' where something may."""
-    await cursor.execute(_REFUSALS, [_encode(wishes).decode()])
+    await cursor.execute(_REFUSALS, [_encode([_Asked(*wish) for wish in wishes]).decode()])
     return [reason for (reason,) in await cursor.fetchall()]
 
 

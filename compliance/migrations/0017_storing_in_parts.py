@@ -17,5 +17,6 @@ class Migration(migrations.Migration):
         migrations.RunSQL(
             f"DROP FUNCTION {_STORE}, integer, boolean); DROP FUNCTION rested(anyelement, bigint, integer);", _before
         ),
-        run_sql("compliance", "store_in_parts", reverse=f"DROP FUNCTION {_STORE}, boolean);"),
+        run_sql("compliance", "consent_in_force", reverse="DROP VIEW consent_in_force"),
+        run_sql("compliance", "store_in_parts", reverse=f"DROP FUNCTION {_STORE}, boolean); DROP FUNCTION content_refusals(jsonb)"),
     ]

@@ -1,3 +1,37 @@
+-- Why the content of each of `people` may not be stored now; '' where it may. They are as in store_transcripts(): who has a
+-- reason already keeps it. What a tenant's policy says is read once for all of its own. Why not is left to content_refusal().
+CREATE FUNCTION content_refusals(people jsonb) RETURNS TABLE (number bigint, subject_id bigint, reason text)
+LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+BEGIN
+    RETURN QUERY
+    WITH told AS MATERIALIZED (
+        SELECT * FROM ROWS FROM (jsonb_to_recordset(people) AS (
+            tenant_id bigint, surrogate text, purpose text, redacted boolean, reason text)
+        ) WITH ORDINALITY AS told (tenant_id, surrogate, purpose, redacted, reason, number)
+    ), tenant AS MATERIALIZED (
+        SELECT policy.tenant_id AS id, policy.store, policy.redaction
+        FROM (SELECT DISTINCT told.tenant_id AS id FROM told) AS one
+        JOIN compliance_contentpolicy AS policy ON policy.tenant_id = one.id
+    )
+    SELECT told.number, subject.id,
+        CASE WHEN told.reason <> '' THEN told.reason
+             WHEN tenant.store AND (tenant.redaction = 'none' OR told.redacted) AND subject.state = 'active'
+                 AND consent.is_there THEN ''
+             ELSE coalesce(nullif(
+                 content_refusal(told.tenant_id, told.surrogate, told.purpose, told.redacted), ''), 'no_consent')
+        END
+    FROM told
+    LEFT JOIN tenant ON tenant.id = told.tenant_id
+    LEFT JOIN LATERAL (
+        SELECT one.id, one.tenant_id, one.state FROM compliance_subject AS one
+        WHERE one.surrogate = told.surrogate LIMIT 1
+    ) AS subject ON subject.tenant_id = told.tenant_id AND told.reason = ''
+    LEFT JOIN LATERAL (
+        SELECT true AS is_there FROM consent_in_force AS one
+        WHERE one.subject_id = subject.id AND one.purpose = told.purpose AND one.tenant_id = subject.tenant_id LIMIT 1
+    ) AS consent ON true;
+END $$;
+
 -- Stores what may be stored of a batch, and puts on record for each of its requests whether that was done. The only place
 -- where transcripts are inserted. What many requests have in common is told once: `people` are whose they are, why and
 -- under which key they are stored, or with `reason` why not; `kinds` what they were. The arrays have an element for each
@@ -33,29 +67,26 @@ BEGIN
             tenant_id bigint, surrogate text, purpose text, redacted boolean, gpc boolean, key_id uuid, reason text)
         ) WITH ORDINALITY AS told (tenant_id, surrogate, purpose, redacted, gpc, key_id, reason, number)
     ), tenant AS MATERIALIZED (
-        SELECT one.id, policy.store, policy.redaction,
-            content_expires_on(one.id, 'epoch') - date 'epoch' AS kept_days,
+        SELECT one.id, content_expires_on(one.id, 'epoch') - date 'epoch' AS kept_days,
             EXISTS (SELECT FROM compliance_legalhold AS hold
                     WHERE hold.tenant_id = one.id AND hold.state IN ('active', 'release_requested')) AS has_holds
         FROM (SELECT DISTINCT told.tenant_id AS id FROM told WHERE told.reason = '') AS one
-        LEFT JOIN compliance_contentpolicy AS policy ON policy.tenant_id = one.id
     ), asked AS MATERIALIZED (
-        SELECT told.*, tenant.kept_days, tenant.has_holds, subject.id AS subject_id,
-            CASE WHEN told.reason <> '' THEN told.reason
-                 WHEN tenant.store AND (tenant.redaction = 'none' OR told.redacted) AND subject.state = 'active'
-                     AND consent_allows(told.tenant_id, subject.id, told.purpose) THEN ''
-                 ELSE coalesce(nullif(
-                     content_refusal(told.tenant_id, told.surrogate, told.purpose, told.redacted), ''), 'no_consent')
-            END AS refusal
+        SELECT told.*, tenant.kept_days, tenant.has_holds, decision.subject_id, decision.reason AS refusal
         FROM told
-        LEFT JOIN tenant ON tenant.id = told.tenant_id AND told.reason = ''
-        LEFT JOIN LATERAL (
-            SELECT one.id, one.tenant_id, one.state FROM compliance_subject AS one
-            WHERE one.surrogate = told.surrogate LIMIT 1
-        ) AS subject ON subject.tenant_id = told.tenant_id AND told.reason = ''
+        JOIN content_refusals(people) AS decision USING (number)
+        LEFT JOIN tenant ON tenant.id = told.tenant_id
     ), person AS MATERIALIZED (
-        SELECT asked.*, CASE WHEN asked.refusal = ''
-            THEN content_also_for(asked.tenant_id, asked.subject_id, asked.purpose, asked.gpc) END AS also_for
+        -- What else the person allows. A browser's Sec-GPC takes out what it opts out of.
+        SELECT asked.*, CASE WHEN asked.refusal = '' THEN ARRAY(
+            SELECT consent.purpose FROM consent_in_force AS consent
+            WHERE consent.subject_id = asked.subject_id AND consent.tenant_id = asked.tenant_id
+                AND consent.purpose <> asked.purpose
+                AND NOT (asked.gpc AND EXISTS (
+                    SELECT FROM compliance_purpose AS purpose
+                    WHERE purpose.slug = consent.purpose AND purpose.honours_gpc
+                        AND (purpose.tenant_id = asked.tenant_id OR purpose.tenant_id IS NULL)))
+            ORDER BY consent.purpose) END AS also_for
         FROM asked
     ), kind AS MATERIALIZED (
         SELECT * FROM ROWS FROM (jsonb_to_recordset(kinds) AS (
