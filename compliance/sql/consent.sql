@@ -1,6 +1,6 @@
--- Whether a person's consent allows `to_purpose` now: a live record that was given, has not expired, and is for a notice
--- at least as new as the last one that changed the terms. The only place where this is decided: the INSERT that stores
--- content asks it, and so does everything else. In PL/pgSQL, because that keeps its plan from one row to the next.
+-- Whether a person's consent allows `to_purpose` now; as in consent_in_force.sql by now. A live record that was given, has
+-- not expired, and is for a notice at least as new as the last one that changed the terms. In PL/pgSQL, because that keeps
+-- its plan from one row to the next.
 --
 -- Whoever stores something locks the subject's row FOR SHARE in a statement before; recording and withdrawing lock it
 -- FOR NO KEY UPDATE. So a withdrawal either waits for the write, or the write sees the withdrawal. The clock is that of

@@ -5,7 +5,7 @@ CREATE VIEW consent_in_force AS
 SELECT record.tenant_id, record.subject_id, record.purpose
 FROM compliance_consentrecord AS record
 WHERE record.live
-  AND record.state IN ('given', 'reaffirmed')
+  AND coalesce(record.state, '') IN ('given', 'reaffirmed')  -- so that no plan looks for all that were given
   AND (record.expires_at IS NULL OR record.expires_at > statement_timestamp())
   AND record.notice_version >= coalesce((
       SELECT max(notice.version) FROM compliance_consentnotice AS notice
@@ -15,12 +15,15 @@ WHERE record.live
         AND notice.material_change
   ), 0);
 
--- In PL/pgSQL, because that keeps its plan from one row to the next.
+-- In PL/pgSQL, because that keeps its plan from one row to the next. Looks the person up and nothing else, so that no plan
+-- reads what all of a tenant's people have decided, as one from when they were few may.
 CREATE OR REPLACE FUNCTION consent_allows(of_tenant bigint, of_subject bigint, to_purpose text) RETURNS boolean
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN EXISTS (
-        SELECT FROM consent_in_force AS consent
-        WHERE consent.subject_id = of_subject AND consent.purpose = to_purpose AND consent.tenant_id = of_tenant
+        SELECT FROM (
+            SELECT one.tenant_id, one.purpose FROM consent_in_force AS one WHERE one.subject_id = of_subject OFFSET 0
+        ) AS consent
+        WHERE consent.purpose = to_purpose AND consent.tenant_id = of_tenant
     );
 END $$;

@@ -1,4 +1,4 @@
--- What stores is as in store_in_parts.sql by now; content_also_for() is the one of here.
+-- Superseded by store_in_parts.sql; kept for the migration that made it, and for the one that takes content_also_for() away.
 
 -- What else the person allows than what the content is stored for, as before (store_transcripts.sql). In PL/pgSQL, because
 -- that keeps its plan from one person to the next: it takes a fifth of the time.

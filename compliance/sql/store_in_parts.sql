@@ -1,6 +1,7 @@
--- Why the content of each of `people` may not be stored now; '' where it may. They are as in store_transcripts(): who has a
--- reason already keeps it. What a tenant's policy says is read once for all of its own. Why not is left to content_refusal().
-CREATE FUNCTION content_refusals(people jsonb) RETURNS TABLE (number bigint, subject_id bigint, reason text)
+-- Why the content of each of `people` may not be stored now, '' where it may; and all purposes that they allow. They are as
+-- in store_transcripts(): who has a reason already keeps it. What a tenant's policy says is read once for all of its own.
+-- Why not is left to content_refusal().
+CREATE FUNCTION content_refusals(people jsonb) RETURNS TABLE (number bigint, allowed text[], reason text)
 LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 BEGIN
     RETURN QUERY
@@ -13,10 +14,10 @@ BEGIN
         FROM (SELECT DISTINCT told.tenant_id AS id FROM told) AS one
         JOIN compliance_contentpolicy AS policy ON policy.tenant_id = one.id
     )
-    SELECT told.number, subject.id,
+    SELECT told.number, allowed.purposes,
         CASE WHEN told.reason <> '' THEN told.reason
              WHEN tenant.store AND (tenant.redaction = 'none' OR told.redacted) AND subject.state = 'active'
-                 AND consent.is_there THEN ''
+                 AND told.purpose = ANY (allowed.purposes) THEN ''
              ELSE coalesce(nullif(
                  content_refusal(told.tenant_id, told.surrogate, told.purpose, told.redacted), ''), 'no_consent')
         END
@@ -27,9 +28,9 @@ BEGIN
         WHERE one.surrogate = told.surrogate LIMIT 1
     ) AS subject ON subject.tenant_id = told.tenant_id AND told.reason = ''
     LEFT JOIN LATERAL (
-        SELECT true AS is_there FROM consent_in_force AS one
-        WHERE one.subject_id = subject.id AND one.purpose = told.purpose AND one.tenant_id = subject.tenant_id LIMIT 1
-    ) AS consent ON true;
+        SELECT array_agg(one.purpose::text) FILTER (WHERE one.tenant_id = subject.tenant_id) AS purposes
+        FROM consent_in_force AS one WHERE one.subject_id = subject.id
+    ) AS allowed ON true;
 END $$;
 
 -- Stores what may be stored of a batch, and puts on record for each of its requests whether that was done. The only place
@@ -39,7 +40,8 @@ END $$;
 -- begin and how many they are. Returns how often each reason was given; '' for what was stored.
 --
 -- Planned once per connection, as planning took longer than storing ten requests. What is looked up is looked up row by row
--- (`LIMIT 1`), so that a plan from when the tables were small does for large ones.
+-- and by one thing only, so that a plan from when the tables were small does for large ones: of a table with few rows, an
+-- index on tenant or purpose is as good as that on the person.
 --
 -- Subjects are locked first, in one order for all, by a statement of their own: whoever erases, restricts or withdraws
 -- waits for this batch, or is done before the INSERT looks. A batch that is sent again stores nothing twice, as the
@@ -72,21 +74,20 @@ BEGIN
                     WHERE hold.tenant_id = one.id AND hold.state IN ('active', 'release_requested')) AS has_holds
         FROM (SELECT DISTINCT told.tenant_id AS id FROM told WHERE told.reason = '') AS one
     ), asked AS MATERIALIZED (
-        SELECT told.*, tenant.kept_days, tenant.has_holds, decision.subject_id, decision.reason AS refusal
+        SELECT told.*, tenant.kept_days, tenant.has_holds, decision.allowed, decision.reason AS refusal
         FROM told
         JOIN content_refusals(people) AS decision USING (number)
         LEFT JOIN tenant ON tenant.id = told.tenant_id
     ), person AS MATERIALIZED (
         -- What else the person allows. A browser's Sec-GPC takes out what it opts out of.
         SELECT asked.*, CASE WHEN asked.refusal = '' THEN ARRAY(
-            SELECT consent.purpose FROM consent_in_force AS consent
-            WHERE consent.subject_id = asked.subject_id AND consent.tenant_id = asked.tenant_id
-                AND consent.purpose <> asked.purpose
+            SELECT other FROM unnest(asked.allowed) AS other
+            WHERE other <> asked.purpose
                 AND NOT (asked.gpc AND EXISTS (
                     SELECT FROM compliance_purpose AS purpose
-                    WHERE purpose.slug = consent.purpose AND purpose.honours_gpc
+                    WHERE purpose.slug = other AND purpose.honours_gpc
                         AND (purpose.tenant_id = asked.tenant_id OR purpose.tenant_id IS NULL)))
-            ORDER BY consent.purpose) END AS also_for
+            ORDER BY other) END AS also_for
         FROM asked
     ), kind AS MATERIALIZED (
         SELECT * FROM ROWS FROM (jsonb_to_recordset(kinds) AS (

@@ -1,7 +1,7 @@
 -- What stores is as in store_in_parts.sql by now; content_refusal() is the one of here.
 
--- Why a person's content may not be stored now; '' when it may. Beside the tenant's policy: consent_allows() (consent.sql)
--- decides, this only finds a word for what it has decided.
+-- Why a person's content may not be stored now; '' when it may. Beside the tenant's policy: consent_allows()
+-- (consent_in_force.sql) decides, this only finds a word for what it has decided.
 CREATE FUNCTION content_refusal(of_tenant bigint, of_surrogate text, for_purpose text, redacted boolean) RETURNS text
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
