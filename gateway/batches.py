@@ -56,6 +56,8 @@ class Caller(Generic[Item, Answer]):
             )
             self._cursor = self._connection.cursor()
             await self._cursor.execute(f"SET statement_timeout = {STATEMENT_TIMEOUT_MS}")
+            # What locks and then looks must see what was committed while it waited, whatever the database's default is.
+            await self._cursor.execute("SET default_transaction_isolation = 'read committed'")
         return self._cursor
 
     async def disconnect(self) -> None:

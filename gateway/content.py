@@ -9,6 +9,7 @@ from msgspec import Struct
 from gateway.principal import ContentTerms, Principal
 from gateway.providers.openai import PERSON_FIELDS
 from gateway.wire import assembled
+from gateway.wire.body import without_control
 
 
 class Passed(Struct):
@@ -81,6 +82,8 @@ class Content(Struct, kw_only=True, gc=False):
             ValueError: request or answer cannot be read.
         """
         request = _fields(self.body or b"{}")
+        if not all(map(str.isprintable, request)):  # fields are known by their names without these characters
+            request = {without_control(name): value for name, value in request.items()}
         for name in PERSON_FIELDS:
             request.pop(name, None)
         return _encode({"request": request, "answer": self._answer()})

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import groupby
 
 from compliance.envelope import NONCE_BYTES, Sealer
@@ -20,11 +20,16 @@ REDACTED_BYTES = 8 * 2**10
 """What is larger is redacted, and then encrypted, in a thread."""
 
 
-async def together(part: Iterable[Content], keys: Mapping[Person, DataKey], turns: Turns) -> bytes:
+async def together(
+    part: Iterable[Content],
+    keys: Mapping[Person, DataKey],
+    turns: Turns,
+    *,
+    failed: Callable[[Content, Exception], None],
+) -> bytes:
     """The sealed contents, one behind the other; says of each where it is. Costs least where people stay together.
 
-    Raises:
-        ValueError: an answer cannot be read, or not be redacted.
+    `failed` is told of each that cannot be read or redacted; the others go on without it.
     """
     sealed: list[bytes] = []
     place = 0
@@ -41,11 +46,15 @@ async def together(part: Iterable[Content], keys: Mapping[Person, DataKey], turn
         nonces = secrets.token_bytes(NONCE_BYTES * len(contents))
         for number, content in enumerate(contents):
             nonce = nonces[NONCE_BYTES * number : NONCE_BYTES * (number + 1)]
-            if content.size > (REDACTED_BYTES if content.terms.redacted else THREAD_BYTES):
-                record = await asyncio.to_thread(_sealed, content, sealer, nonce)
-                turns.begin()
-            else:
-                record = _sealed(content, sealer, nonce)
+            try:
+                if content.size > (REDACTED_BYTES if content.terms.redacted else THREAD_BYTES):
+                    record = await asyncio.to_thread(_sealed, content, sealer, nonce)
+                    turns.begin()
+                else:
+                    record = _sealed(content, sealer, nonce)
+            except Exception as error:
+                failed(content, error)
+                continue
             content.key_id, content.place, content.length = key_id, place, len(record)
             place += len(record)
             sealed.append(record)

@@ -10,7 +10,7 @@ import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from functools import partial
-from itertools import chain
+from itertools import chain, groupby
 
 import psycopg
 import structlog
@@ -42,8 +42,9 @@ PART_BYTES = 512 * 2**10
 bytes were. Requests that are served meanwhile wait for one part at most, and so does whoever withdraws or is erased
 (ADR 37). Each costs about as much as 50 contents."""
 
-PATIENCE_S = 30.0
-"""How long content waits for a database that does not answer."""
+PATIENCE_S, PATIENCE_AT_THE_END_S = 30.0, 5.0
+"""How long content waits for a database that does not answer, or for a person's lock; and once the gateway ends, as the
+decisions are to be on record before."""
 
 KEYS_WITHIN_S = 5.0
 DECISIONS_MOST = 200_000
@@ -61,6 +62,9 @@ _LOST = (
 )
 """What may be different in a moment: also a database that is not migrated yet, was taken back, or only can be read,
 as one is that another has taken the place of."""
+
+_WAITED = (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled)
+"""Somebody else had it locked."""
 
 Keys = Callable[[Collection[Person]], Awaitable[Mapping[Person, DataKey]]]
 
@@ -91,6 +95,8 @@ class Transcripts:
         self._most_bytes = most_bytes
         self._patience_s = patience_s
         self._waiting: deque[Content] = deque()
+        self._aside: deque[Content] = deque()
+        self._again: list[Content] = []
         self._contents = 0
         self._waiting_bytes = 0
         self._under_way = 0
@@ -123,7 +129,7 @@ class Transcripts:
             async with asyncio.timeout(within_s):
                 await self._idle.wait()
         except TimeoutError:
-            left = self._under_way + len(self._waiting)
+            left = self._under_way + len(self._aside) + len(self._waiting)
             self.lost += left
             log.error("content was left behind", count=left)
         if self._task is not None:
@@ -157,13 +163,13 @@ class Transcripts:
 
     async def _run(self) -> None:
         while True:
-            if not self._waiting:
+            if not self._waiting and not self._aside:
                 self._arrived.clear()
                 self._idle.set()
                 await self._arrived.wait()
             await self._until_full(within_s=GATHERED_S - self.lag_s)
             await self._turns.give()
-            parts = _parts(self._taken())
+            parts = self._next()
             self._under_way = sum(map(len, parts))
             await self._deliver(parts)
 
@@ -174,6 +180,22 @@ class Transcripts:
                 await self._full.wait()
         except TimeoutError:
             return
+
+    def _next(self) -> deque[list[Content]]:
+        """The parts of the next batch. Last comes what was set aside, with what the same people have said since."""
+        people = {wish_of(content)[:2] for content in self._aside}
+        batch: list[Content] = []
+        for content in self._taken():
+            waits_too = people and content.is_there and wish_of(content)[:2] in people
+            (self._aside if waits_too else batch).append(content)
+        parts, room = _parts(batch), PART_BYTES
+        self._again = []
+        while self._aside and room > 0:
+            self._again.append(self._aside.popleft())
+            room -= self._again[-1].size
+        if self._again:
+            parts.append(self._again)
+        return parts
 
     def _taken(self) -> list[Content]:
         """The next batch."""
@@ -191,20 +213,39 @@ class Transcripts:
     async def _deliver(self, parts: deque[list[Content]]) -> None:
         """Tries until it is done. In the end content gives way, but not the decision about it.
 
-        A part that cannot be stored now goes last: it may wait for one person, and others not for that.
+        A part that cannot be stored now goes last, so that what breaks it does not hold up the others.
         """
         while parts:
             try:
                 await self._put(parts)
             except _LOST as error:
                 log.warning("content cannot be stored", error=type(error).__name__, count=sum(map(len, parts)))
-                self._give_up(parts)
-                parts.rotate(-1)
+                part = parts.popleft()
+                self._give_up(part)
+                if isinstance(error, _WAITED):
+                    self._put_off(part, parts)
+                else:
+                    parts.append(part)
+                await self._main.disconnect()  # the next may lead to a server that takes it
                 await asyncio.sleep(RETRY_S)
             except Exception as error:
                 part = parts.popleft()
                 log.error("content was not accepted", error=type(error).__name__, count=len(part))
                 await self._one_by_one(part)
+
+    def _put_off(self, part: list[Content], parts: deque[list[Content]]) -> None:
+        """What waited for somebody's lock is tried in halves, until it is of one person: that is set aside, as nobody
+        else is to lose anything by it. Of those whose content gave way the decision can be put on record now."""
+        there = [content for content in part if content.is_there]
+        if len(there) < len(part):
+            parts.append([content for content in part if not content.is_there])
+        people = [list(own) for _, own in groupby(there, wish_of)]
+        if part is self._again or len(people) == 1:
+            self._aside.extend(there)
+            self._under_way -= len(there)
+        elif people:
+            middle = len(people) // 2
+            parts.extend(list(chain.from_iterable(half)) for half in (people[:middle], people[middle:]))
 
     def _let_go(self, part: Collection[Content]) -> None:
         """Of what is done."""
@@ -215,11 +256,12 @@ class Transcripts:
         for content in there:
             content.let_go()
 
-    def _give_up(self, parts: Iterable[list[Content]]) -> None:
+    def _give_up(self, part: Iterable[Content]) -> None:
         """On content that has waited for too long."""
         now = time.perf_counter()
-        for content in chain.from_iterable(parts):
-            if content.is_there and now - content.handed_at > self._patience_s:
+        patience_s = min(self._patience_s, PATIENCE_AT_THE_END_S) if self._closing else self._patience_s
+        for content in part:
+            if content.is_there and now - content.handed_at > patience_s:
                 self._drop(content, "unavailable")
 
     async def _one_by_one(self, part: list[Content]) -> None:
@@ -233,6 +275,10 @@ class Transcripts:
         else:
             self.lost += 1
             self._let_go(part)
+
+    def _unsealable(self, content: Content, error: Exception) -> None:
+        log.error("content cannot be encrypted", request_id=content.request_id, error=type(error).__name__)
+        self._drop(content, "failed")
 
     def _drop_all(self, contents: Iterable[Content], reason: str) -> None:
         for content in contents:
@@ -260,7 +306,7 @@ class Transcripts:
         keys = await self._granted(chain.from_iterable(parts))
         while parts:
             part = parts[0]
-            sealed = await sealing.together(part, keys, turns)
+            sealed = await sealing.together(part, keys, turns, failed=self._unsealable)
             await turns.give()
             (counts,) = await self._main([partial(storing.store, told=storing.told(part), sealed=sealed)])
             for reason, count in counts:

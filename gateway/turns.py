@@ -51,7 +51,7 @@ class InHand:
         await asyncio.sleep(0)
         try:
             async with asyncio.timeout(within_s):
-                while self._count:  # the next one may begin before whoever waits is woken
+                while self._count > 0:  # the next one may begin before whoever waits is woken
                     await self._nobody.wait()
         except TimeoutError:
             return

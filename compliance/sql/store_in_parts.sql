@@ -44,14 +44,15 @@ END $$;
 -- index on tenant or purpose is as good as that on the person.
 --
 -- Subjects are locked first, in one order for all, by a statement of their own: whoever erases, restricts or withdraws
--- waits for this batch, or is done before the INSERT looks. A batch that is sent again stores nothing twice, as the
--- decision about a request is made once: the first time that is left to the unique index, which costs less than asking;
--- only where it objects, `again`, what was decided before is left out.
+-- waits for this batch, or is done before the INSERT looks. It waits for a lock for a second at most, as whoever it has
+-- locked by then waits with it. A batch that is sent again stores nothing twice, as the decision about a request is made
+-- once: the first time that is left to the unique index, which costs less than asking; only where it objects, `again`, what
+-- was decided before is left out.
 CREATE FUNCTION store_transcripts(
     people jsonb, kinds jsonb, request_ids uuid[], times timestamptz[], of_person integer[], of_kind integer[],
     places integer[], lengths integer[], sizes integer[], contents bytea, again boolean DEFAULT false
 ) RETURNS TABLE (reason text, requests bigint)
-LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET lock_timeout = '1s' AS $$
 BEGIN
     PERFORM FROM compliance_subject AS subject
     WHERE subject.id = ANY (ARRAY(

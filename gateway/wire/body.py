@@ -43,7 +43,7 @@ def parse(body: bytes) -> dict[str, Any]:
         raise InvalidRequest("The body must be a JSON object.")
     if body.count(b"{") + body.count(b"[") > NESTED_MOST and _is_deep(value):
         raise InvalidRequest(f"The body is nested too deeply; at most {NESTED_MOST} levels are read.")
-    return _without_control(value) if _SUSPECT.search(body) else value
+    return without_control(value) if _SUSPECT.search(body) else value
 
 
 def signs_of(data: bytes) -> int:
@@ -85,13 +85,14 @@ def _is_deep(value: Any) -> bool:
     return True
 
 
-def _without_control(value: Any) -> Any:
+def without_control(value: Any) -> Any:
+    """The same without control characters, in the names of fields too."""
     match value:
         case str():
             return _CONTROL.sub("", value)
         case dict():
-            return {_without_control(key): _without_control(item) for key, item in value.items()}
+            return {without_control(key): without_control(item) for key, item in value.items()}
         case list():
-            return [_without_control(item) for item in value]
+            return [without_control(item) for item in value]
         case _:
             return value

@@ -15,13 +15,14 @@ import psycopg
 import pytest
 
 from compliance.actions import consents
-from compliance.models import ContentDecision, Transcript
+from compliance.models import ContentDecision, Subject, Transcript
+from config.asgi import libpq_params
 from gateway import storing, transcripts
-from gateway.batches import Cursor
+from gateway.batches import Caller, Cursor
 from gateway.content import Content
 from gateway.storing import Told
 from tests.factories import THE_SYSTEM
-from tests.factories.compliance import a_notice
+from tests.factories.compliance import a_consent, a_notice, a_subject
 from tests.integration.data.conversations import STORE, consenting, decided
 from tests.integration.data.world import Story, World, there
 
@@ -160,7 +161,7 @@ def test_a_part_that_a_lost_connection_met_is_sent_again_and_stored_once_and_wha
     story(tell)
 
 
-def test_one_content_that_cannot_be_stored_has_only_its_own_part_go_one_by_one(
+def test_content_that_cannot_be_encrypted_does_not_hold_up_its_part(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent = watched(monkeypatch)
@@ -170,7 +171,123 @@ def test_one_content_that_cannot_be_stored_has_only_its_own_part_go_one_by_one(
         contents = await many(world, 150)
         contents[70].body = b"no JSON"
         assert await handed_over(world, contents) == {"": 149, "failed": 1}
-        assert sent == [64, *[1] * 64, 22]
+        assert sent == [64, 64, 22]
+
+    story(tell)
+
+
+def test_one_content_that_cannot_be_stored_has_only_its_own_part_go_one_by_one(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_its_part, alone = 2, 3 + 6  # the calls in which it is told of with its content; the third part waits
+
+    async def refuse(calls: int) -> None:
+        if calls in (of_its_part, alone):
+            raise psycopg.DataError
+
+    sent = watched(monkeypatch, before=refuse)
+
+    async def tell(world: World) -> None:
+        await there(consenting, world)
+        assert await handed_over(world, await many(world, 150)) == {"": 149, "failed": 1}
+        assert sent == [64, 64, *[1] * 65, 22]
+
+    story(tell)
+
+
+def test_only_content_of_somebody_who_is_locked_waits_for_that(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What others said with them or after them is stored meanwhile."""
+
+    async def tell(world: World) -> None:
+        ada = await there(consenting, world)
+        bob = await there(another_who_consents, world, "bob")
+        *contents, later = await many(world, 9)
+        for content in (*contents[3:], later):
+            content.surrogate = bob.surrogate
+        with psycopg.connect(**libpq_params("default")) as elsewhere:
+            elsewhere.execute("SELECT FROM compliance_subject WHERE id = %s FOR UPDATE", [ada.pk])
+            storing = asyncio.create_task(handed_over(world, contents))
+            await stored_of(bob, 5)
+            world.plane.transcripts.hand_over(later)
+            await stored_of(bob, 6)
+            assert not storing.done()
+            elsewhere.rollback()
+        assert await storing == {"": 8}
+
+    story(tell)
+
+
+async def stored_of(one: Subject, count: int) -> None:
+    """Waits until so much is."""
+    while await there(ContentDecision.objects.filter(surrogate=one.surrogate, stored=True).count) < count:
+        await asyncio.sleep(0.05)
+
+
+def another_who_consents(world: World, name: str) -> Subject:
+    other = a_subject(world.tenant, name)
+    a_consent(other)
+    return other
+
+
+def test_what_has_waited_for_a_lock_for_too_long_gives_way_and_no_other(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(calls: int) -> None:
+        if calls == 1:
+            raise psycopg.errors.LockNotAvailable
+
+    sent = watched(monkeypatch, before=refuse)
+
+    async def tell(world: World) -> None:
+        await there(consenting, world)
+        contents = await many(world, 150)
+        for content in contents[:60]:
+            content.handed_at -= FOREVER_S
+        assert await handed_over(world, contents) == {"": 90, "unavailable": 60}
+        assert sent == [64, 64, 22, 60, 4]
+
+    story(tell)
+
+
+def test_a_part_that_waited_for_a_lock_goes_in_halves_of_its_people(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the third of five who is locked, at first."""
+
+    async def refuse(calls: int) -> None:
+        if calls in (1, 3, 4):
+            raise psycopg.errors.LockNotAvailable
+
+    sent = watched(monkeypatch, before=refuse)
+
+    async def tell(world: World) -> None:
+        ada = await there(consenting, world)
+        others = [await there(another_who_consents, world, f"other-{number}") for number in range(4)]
+        contents = await many(world, 20)
+        for number, content in enumerate(contents):
+            content.surrogate = [*others, ada][number % 5].surrogate
+        assert await handed_over(world, contents) == {"": 20}
+        assert sent == [20, 8, 12, 4, 8, 4]
+
+    story(tell)
+
+
+def test_a_server_that_only_can_be_read_is_left_for_another_one(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after another has taken its place: the name may lead to that one by now."""
+    connected = list[int]()
+
+    async def tell(world: World) -> None:
+        async def refuse(calls: int) -> None:
+            connection = world.plane.transcripts._main._connection
+            assert connection is not None
+            connected.append(connection.info.backend_pid)
+            if calls == 1:
+                raise psycopg.errors.ReadOnlySqlTransaction
+
+        watched(monkeypatch, before=refuse)
+        await there(consenting, world)
+        assert await handed_over(world, await many(world, 3)) == {"": 3}
+        assert len(set(connected)) == 2
 
     story(tell)
 
@@ -203,6 +320,26 @@ def test_who_changes_the_notice_between_two_parts_has_the_rest_not_stored(
         assert await handed_over(world, await many(world, 150)) == {"": 64, "notice_changed": 86}
 
     story(tell)
+
+
+def test_what_was_committed_while_it_waited_counts_whatever_the_database_is_set_to(databases: None) -> None:
+    """A snapshot from before the wait would not show a withdrawal that was waited for."""
+    set_so = {**libpq_params("default"), "options": r"-c default_transaction_isolation=repeatable\ read"}
+
+    async def level(cursor: Cursor) -> str:
+        await cursor.execute("SHOW transaction_isolation")
+        row = await cursor.fetchone()
+        assert row is not None
+        return str(row[0])
+
+    async def ask() -> list[str]:
+        caller = Caller(set_so, storing.do)
+        try:
+            return await caller([level])
+        finally:
+            await caller.disconnect()
+
+    assert asyncio.run(ask()) == ["read committed"]
 
 
 # --- when ----------------------------------------------------------------------------------------------------------

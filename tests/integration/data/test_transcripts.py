@@ -49,10 +49,11 @@ def test_it_works(story: Story) -> None:
     story(tell)
 
 
-def test_neither_name_of_the_person_is_stored(story: Story) -> None:
+@pytest.mark.parametrize("name", ["safety_identifier", "safety\x01_identifier", "us\x7fer"])
+def test_neither_name_of_the_person_is_stored(story: Story, name: str) -> None:
     async def tell(world: World) -> None:
         await there(consenting, world)
-        client = await asked(world, safety_identifier="ada")
+        client = await asked(world, **{name: "ada"})
         assert "ada" not in json.dumps(await there(the_content, client))
 
     story(tell)
