@@ -8,7 +8,7 @@ and the commitment, so that AES-256-GCM's limits per key do not bind and a wrong
 import hashlib
 import hmac
 import secrets
-from dataclasses import dataclass
+from functools import lru_cache
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from msgspec import Struct
 
 from compliance.errors import DecryptionFailed, WrongKey
 
@@ -39,10 +40,10 @@ _TAG = 16
 _SHA256 = SHA256()
 _WRAP_LAYOUT = b"\x01"
 _WRAPPED_NONCE = 12
+_WRAPPED_BODY = len(_WRAP_LAYOUT) + _WRAPPED_NONCE
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where a record belongs; it opens nowhere else. `purpose` is why it is kept, as in `store_conversations`."""
 
     tenant_id: int
@@ -59,21 +60,36 @@ class Place:
 
     def around_record_id(self) -> tuple[bytes, bytes]:
         """What stands before and behind the record's id there."""
-        before = _part(str(self.tenant_id)) + _part(self.surrogate) + _part(self.record_type)
-        return before, _part(self.purpose) + _part(str(self.schema_version))
+        before = _common(str(self.tenant_id)) + _part(self.surrogate) + _common(self.record_type)
+        return before, _common(self.purpose) + _common(str(self.schema_version))
+
+
+class Salt:
+    """Random bytes that HKDF's first step begins with. Records that are sealed together may share them, also under
+    different keys: a salt is no secret, and may be used again (RFC 5869, section 3.1)."""
+
+    def __init__(self) -> None:
+        self.salt = secrets.token_bytes(_SALT_BYTES)
+        self._extract = HMAC(self.salt, _SHA256)
+
+    def extract(self, key: bytes) -> bytes:
+        """What HKDF makes of a key in its first step."""
+        step = self._extract.copy()
+        step.update(key)
+        return step.finalize()
 
 
 class Sealer:
     """Encrypts many records under one data key (32 bytes), which belong to `place` but for their ids.
 
-    They share one random salt: HKDF's first step is done once for all of them, and its second one makes of each place a
-    key of its own (RFC 5869, section 3.1: a salt may be used again).
+    HKDF's first step is done once for all of them, and its second one makes of each place a key of its own.
     """
 
-    def __init__(self, key: bytes, *, key_id: UUID, place: Place) -> None:
-        salt = secrets.token_bytes(_SALT_BYTES)
-        self._expand = HMAC(hmac.digest(salt, key, "sha256"), _SHA256)
-        self._head = _START + key_id.bytes + salt
+    __slots__ = ("_before", "_behind", "_expand", "_head")
+
+    def __init__(self, key: bytes, *, key_id: UUID, place: Place, salt: Salt) -> None:
+        self._expand = HMAC(salt.extract(key), _SHA256)
+        self._head = _START + key_id.bytes + salt.salt
         self._before, self._behind = place.around_record_id()
 
     def seal(self, plaintext: bytes, *, record_id: str, nonce: bytes) -> bytes:
@@ -90,7 +106,7 @@ class Sealer:
 
 def seal_record(plaintext: bytes, *, key: bytes, key_id: UUID, place: Place) -> bytes:
     """Encrypts `plaintext` under a person's data key (32 bytes), bound to `place`."""
-    sealer = Sealer(key, key_id=key_id, place=place)
+    sealer = Sealer(key, key_id=key_id, place=place, salt=Salt())
     return sealer.seal(plaintext, record_id=place.record_id, nonce=secrets.token_bytes(NONCE_BYTES))
 
 
@@ -139,13 +155,29 @@ def unwrap(wrapped: bytes, *, under: bytes, context: str) -> bytes:
     Raises:
         DecryptionFailed: it was wrapped under another key or for another place, or was altered.
     """
-    layout, nonce, body = wrapped[:1], wrapped[1 : 1 + _WRAPPED_NONCE], wrapped[1 + _WRAPPED_NONCE :]
-    if layout != _WRAP_LAYOUT:
-        raise DecryptionFailed("the wrapped key has a layout that is not known here")
-    try:
-        return AESGCM(under).decrypt(nonce, body, layout + context.encode())
-    except (InvalidTag, ValueError) as error:
-        raise DecryptionFailed("the wrapped key was altered, belongs elsewhere or needs another key") from error
+    return Unwrapper(under).unwrap(wrapped, context=context)
+
+
+class Unwrapper:
+    """Decrypts many keys that `wrap` encrypted under one."""
+
+    def __init__(self, under: bytes) -> None:
+        self._cipher = AESGCM(under)
+
+    def unwrap(self, wrapped: bytes, *, context: str) -> bytes:
+        """The key.
+
+        Raises:
+            DecryptionFailed: it was wrapped under another key or for another place, or was altered.
+        """
+        if wrapped[:1] != _WRAP_LAYOUT:
+            raise DecryptionFailed("the wrapped key has a layout that is not known here")
+        try:
+            return self._cipher.decrypt(
+                wrapped[1:_WRAPPED_BODY], wrapped[_WRAPPED_BODY:], _WRAP_LAYOUT + context.encode()
+            )
+        except (InvalidTag, ValueError) as error:
+            raise DecryptionFailed("the wrapped key was altered, belongs elsewhere or needs another key") from error
 
 
 def fingerprint(key: bytes) -> bytes:
@@ -156,6 +188,12 @@ def fingerprint(key: bytes) -> bytes:
 def _part(text: str) -> bytes:
     part = text.encode()
     return len(part).to_bytes(4, "big") + part
+
+
+@lru_cache(maxsize=1024)
+def _common(text: str) -> bytes:
+    """A part that many places have in common."""
+    return _part(text)
 
 
 def _derive(key: bytes, *, salt: bytes, info: bytes) -> tuple[bytes, bytes]:

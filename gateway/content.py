@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from msgspec import Struct
@@ -10,6 +11,11 @@ from gateway.principal import ContentTerms, Principal
 from gateway.providers.openai import PERSON_FIELDS
 from gateway.wire import assembled
 from gateway.wire.body import without_control
+
+Person = tuple[int, str]
+"""A tenant's id and the surrogate of one of its end users."""
+Wish = tuple[int, str, str, bool]
+"""The same with the purpose of storing, and whether the content is redacted."""
 
 
 class Passed(Struct):
@@ -32,8 +38,9 @@ class Content(Struct, kw_only=True, gc=False):
     """A request with what was asked and answered. `size`: about how many bytes that takes.
 
     Made of what is at hand when a request ends, as that is on its way: what can be told later is told in the batch.
-    `reason`: why its content is not stored; '' while it may be. `key_id`, `place`, `length` and `plain_bytes` tell of
-    the encrypted content, once it is. `began` is in seconds since the epoch, `handed_at` of `time.perf_counter`.
+    `reason`: why its content is not stored; '' while it may be. `wish` is whose it is, on what terms, told once for all
+    who ask. `key_id`, `place`, `length` and `plain_bytes` tell of the encrypted content, once it is. `began` is in
+    seconds since the epoch, `handed_at` of `time.perf_counter`.
 
     `body` is kept as it came: of many that wait, the garbage collector would walk every part of a parsed one.
     """
@@ -53,13 +60,19 @@ class Content(Struct, kw_only=True, gc=False):
     pieces: Sequence[bytes]
     size: int
     reason: str = ""
-    key_id: str | None = None
+    wish: Wish = (0, "", "", False)
+    key_id: UUID | None = None
     place: int = 0
     length: int = 0
     plain_bytes: int = 0
 
     def __repr__(self) -> str:
         return f"Content({self.request_id})"  # logs may show it
+
+    def make_wish(self) -> None:
+        """From now on `wish` says whose it is."""
+        terms = self.terms
+        self.wish = (self.principal.tenant_id, self.surrogate, terms.purpose, terms.redacted)
 
     @property
     def is_there(self) -> bool:

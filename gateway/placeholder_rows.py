@@ -14,9 +14,9 @@ from compliance.models import Purpose
 from compliance.privacy.common import opened
 from compliance.registry import Person as Subject
 from gateway import subject_keys
+from gateway.content import Person
 from gateway.guards.placeholders import Given
 from gateway.models import GuardPlaceholder
-from gateway.storing import Person
 
 PURPOSE = str(Purpose.STORE_CONVERSATIONS)
 """What people must have agreed to: a value out of what they wrote is a piece of it."""

@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable, Collection
 
 import structlog
 
+from gateway.content import Person
 from gateway.guards.placeholders import Given, Placeholders
 from gateway.placeholder_rows import Keep
-from gateway.storing import Person
 
 EVERY_S = 0.5
 MOST = 20_000

@@ -3,14 +3,12 @@
 import asyncio
 import secrets
 from collections.abc import Callable, Iterable, Mapping
-from itertools import groupby
 
-from compliance.envelope import NONCE_BYTES, Sealer
+from compliance.envelope import NONCE_BYTES, Salt, Sealer
 from compliance.keyring.store import DataKey
 from compliance.transcripts import place_of
 from gateway import redaction
-from gateway.content import Content
-from gateway.storing import Person, wish_of
+from gateway.content import Content, Person, Wish
 from gateway.turns import Turns
 
 THREAD_BYTES = 256 * 2**10
@@ -32,35 +30,38 @@ async def together(
     `failed` is told of each that cannot be read or redacted; the others go on without it.
     """
     sealed: list[bytes] = []
-    place = 0
+    place, number, wish, sealer = 0, 0, None, None
     turns.begin()
     there = [content for content in part if content.is_there]
-    for (tenant_id, surrogate, purpose, _), own in groupby(there, wish_of):
-        key = keys[tenant_id, surrogate]
-        sealer = Sealer(
-            key.key,
-            key_id=key.id,
-            place=place_of(tenant_id=tenant_id, surrogate=surrogate, request_id="", purpose=purpose),
-        )
-        key_id, contents = str(key.id), list(own)
-        nonces = secrets.token_bytes(NONCE_BYTES * len(contents))
-        for number, content in enumerate(contents):
-            nonce = nonces[NONCE_BYTES * number : NONCE_BYTES * (number + 1)]
-            try:
-                if content.size > (REDACTED_BYTES if content.terms.redacted else THREAD_BYTES):
-                    record = await asyncio.to_thread(_sealed, content, sealer, nonce)
-                    turns.begin()
-                else:
-                    record = _sealed(content, sealer, nonce)
-            except Exception as error:
-                failed(content, error)
-                continue
-            content.key_id, content.place, content.length = key_id, place, len(record)
-            place += len(record)
-            sealed.append(record)
-            if turns.are_over:
-                await turns.give()
+    salt, nonces = Salt(), secrets.token_bytes(NONCE_BYTES * len(there))
+    for content in there:
+        if sealer is None or content.wish != wish:
+            wish = content.wish
+            key = keys[wish[:2]]
+            sealer = _sealer(key, wish, salt)
+        nonce = nonces[NONCE_BYTES * number : NONCE_BYTES * (number + 1)]
+        number += 1
+        try:
+            if content.size > (REDACTED_BYTES if content.terms.redacted else THREAD_BYTES):
+                record = await asyncio.to_thread(_sealed, content, sealer, nonce)
+                turns.begin()
+            else:
+                record = _sealed(content, sealer, nonce)
+        except Exception as error:
+            failed(content, error)
+            continue
+        content.key_id, content.place, content.length = key.id, place, len(record)
+        place += len(record)
+        sealed.append(record)
+        if turns.are_over:
+            await turns.give()
     return b"".join(sealed)
+
+
+def _sealer(key: DataKey, wish: Wish, salt: Salt) -> Sealer:
+    tenant_id, surrogate, purpose, _ = wish
+    place = place_of(tenant_id=tenant_id, surrogate=surrogate, request_id="", purpose=purpose)
+    return Sealer(key.key, key_id=key.id, place=place, salt=salt)
 
 
 def _sealed(content: Content, sealer: Sealer, nonce: bytes) -> bytes:

@@ -3,19 +3,15 @@
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from msgspec import Struct
 
 from gateway.batches import Cursor
-from gateway.content import Content
+from gateway.content import Content, Wish
 
-Person = tuple[int, str]
-"""A tenant's id and the surrogate of one of its end users."""
-Wish = tuple[int, str, str, bool]
-"""The same with the purpose of storing, and whether the content is redacted."""
-
-_REFUSALS = "SELECT reason FROM content_refusals(%s::jsonb) ORDER BY number"
+_REFUSALS = "SELECT number, reason FROM content_refusals(%s::jsonb) WHERE reason <> ''"
 _STORE = """
 SELECT reason, requests FROM store_transcripts(
     %s::jsonb, %s::jsonb, %s::uuid[], %s::timestamptz[], %s::integer[], %s::integer[], %s::integer[], %s::integer[],
@@ -34,7 +30,7 @@ class Whose(Struct, frozen=True):
     purpose: str
     redacted: bool
     gpc: bool
-    key_id: str | None
+    key_id: UUID | None
     reason: str
 
 
@@ -72,45 +68,42 @@ async def do(cursor: Cursor, works: list[Work]) -> list[Any]:
     return [await work(cursor) for work in works]
 
 
-async def refusals(cursor: Cursor, wishes: Sequence[Wish]) -> list[str]:
-    """Why nothing may be stored of each of the people now; '' where something may."""
+async def refusals(cursor: Cursor, wishes: Sequence[Wish]) -> dict[Wish, str]:
+    """Of whom nothing may be stored now, and why not."""
     await cursor.execute(_REFUSALS, [_encode([_Asked(*wish) for wish in wishes]).decode()])
-    return [reason for (reason,) in await cursor.fetchall()]
-
-
-def wish_of(content: Content) -> Wish:
-    return content.principal.tenant_id, content.surrogate, content.terms.purpose, content.terms.redacted
+    return {wishes[number - 1]: reason for number, reason in await cursor.fetchall()}
 
 
 def told(part: Sequence[Content]) -> Told:
     """What the database is told of them; each request with the same id and time as before, when it is sent again."""
-    people: dict[Whose, int] = {}
+    people: dict[tuple[Wish, bool, str], int] = {}
     kinds: dict[Kind, int] = {}
-    of_person = [people.setdefault(_whose(content), len(people) + 1) for content in part]
+    whose: list[Whose] = []
+    of_person: list[int] = []
+    for content in part:
+        person = (content.wish, content.gpc, content.reason)
+        number = people.get(person)
+        if number is None:
+            number = people[person] = len(people) + 1
+            whose.append(Whose(*content.wish, content.gpc, content.key_id, content.reason))
+        of_person.append(number)
     of_kind = [kinds.setdefault(_kind(content), len(kinds) + 1) for content in part]
     columns = (
         "{" + ",".join([content.request_id for content in part]) + "}",
-        "{" + ",".join([datetime.fromtimestamp(content.began, UTC).isoformat() for content in part]) + "}",
+        _times([content.began for content in part]),
         _integers(of_person),
         _integers(of_kind),
         _integers([content.place for content in part]),
         _integers([content.length for content in part]),
         _integers([content.plain_bytes for content in part]),
     )
-    return Told(_encode(list(people)).decode(), _encode(list(kinds)).decode(), columns)
+    return Told(_encode(whose).decode(), _encode(list(kinds)).decode(), columns)
 
 
 async def store(cursor: Cursor, told: Told, sealed: bytes) -> list[tuple[str, int]]:
     """Stores what may be stored; returns how often each reason was given, '' for what was stored."""
     await cursor.execute(_STORE, (told.people, told.kinds, *told.columns, sealed))
     return list(await cursor.fetchall())
-
-
-def _whose(content: Content) -> Whose:
-    tenant_id, terms = content.principal.tenant_id, content.terms
-    return Whose(
-        tenant_id, content.surrogate, terms.purpose, terms.redacted, content.gpc, content.key_id, content.reason
-    )
 
 
 def _kind(content: Content) -> Kind:
@@ -123,6 +116,18 @@ def _kind(content: Content) -> Kind:
         content.outcome,
         content.streamed,
     )
+
+
+def _times(values: list[float]) -> str:
+    """An array of times, given in seconds since the epoch. The part that many have in common is told once."""
+    seconds: dict[int, str] = {}
+    times: list[str] = []
+    for second, microseconds in [divmod(round(value * 1e6), 1_000_000) for value in values]:
+        start = seconds.get(second)
+        if start is None:
+            start = seconds[second] = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S.")
+        times.append(f"{start}{microseconds:06}+00")
+    return "{" + ",".join(times) + "}"
 
 
 def _integers(values: list[int]) -> str:

@@ -10,7 +10,7 @@ from compliance.actions import keys
 from compliance.errors import ComplianceError, KeyDestroyed, KeyStoreUnavailable
 from compliance.keyring import store
 from compliance.keyring.store import DataKey
-from gateway.storing import Person
+from gateway.content import Person
 
 log = structlog.get_logger("gateway.transcripts")
 

@@ -11,6 +11,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from functools import partial
 from itertools import chain, groupby
+from operator import attrgetter
 
 import psycopg
 import structlog
@@ -18,8 +19,8 @@ import structlog
 from compliance.keyring.store import DataKey
 from gateway import sealing, storing
 from gateway.batches import RETRY_S, Caller, Params
-from gateway.content import Content
-from gateway.storing import Person, Wish, wish_of
+from gateway.content import Content, Person, Wish
+from gateway.granted import Granted
 from gateway.turns import InHand, Turns
 
 BATCH_MOST = 1_000
@@ -32,10 +33,10 @@ SPREAD_S = 0.7
 """The parts of a batch are spread over so long, as what comes at once keeps requests waiting (ADR 37). Less than what
 a batch gathers for, so that the writer keeps up."""
 
-ASKED_MOST = 64
+ASKED_MOST = 128
 """Of how many people it is asked at a time whether something may be stored."""
 
-PARTS = 4
+PARTS, BUSY_PARTS = 4, 2
 PART_LEAST = 64
 PART_BYTES = 512 * 2**10
 """A batch is stored in so many parts; in fewer where fewer than `PART_LEAST` contents were in each, in more where more
@@ -97,6 +98,7 @@ class Transcripts:
         self._waiting: deque[Content] = deque()
         self._aside: deque[Content] = deque()
         self._again: list[Content] = []
+        self._granted_lately = Granted()
         self._contents = 0
         self._waiting_bytes = 0
         self._under_way = 0
@@ -183,12 +185,12 @@ class Transcripts:
 
     def _next(self) -> deque[list[Content]]:
         """The parts of the next batch. Last comes what was set aside, with what the same people have said since."""
-        people = {wish_of(content)[:2] for content in self._aside}
+        people = {content.wish[:2] for content in self._aside}
         batch: list[Content] = []
         for content in self._taken():
-            waits_too = people and content.is_there and wish_of(content)[:2] in people
+            waits_too = people and content.is_there and content.wish[:2] in people
             (self._aside if waits_too else batch).append(content)
-        parts, room = _parts(batch), PART_BYTES
+        parts, room = _parts(batch, BUSY_PARTS if self._turns.are_long else PARTS), PART_BYTES
         self._again = []
         while self._aside and room > 0:
             self._again.append(self._aside.popleft())
@@ -203,6 +205,7 @@ class Transcripts:
         size = 0
         while self._waiting and len(batch) < BATCH_MOST and size < BATCH_BYTES:
             content = self._waiting.popleft()
+            content.make_wish()
             batch.append(content)
             size += content.size if content.is_there else 0
         self._waiting_bytes -= size
@@ -239,13 +242,19 @@ class Transcripts:
         there = [content for content in part if content.is_there]
         if len(there) < len(part):
             parts.append([content for content in part if not content.is_there])
-        people = [list(own) for _, own in groupby(there, wish_of)]
+        people = [list(own) for _, own in groupby(there, attrgetter("wish"))]
         if part is self._again or len(people) == 1:
             self._aside.extend(there)
             self._under_way -= len(there)
         elif people:
             middle = len(people) // 2
             parts.extend(list(chain.from_iterable(half)) for half in (people[:middle], people[middle:]))
+
+    def _count(self, decisions: Iterable[tuple[str, int]], part: Iterable[Content]) -> None:
+        self.decisions.update(dict(decisions))
+        stored = sum([content.is_there for content in part])
+        if dict(decisions).get("", 0) < stored:
+            self._granted_lately.forget()
 
     def _let_go(self, part: Collection[Content]) -> None:
         """Of what is done."""
@@ -280,10 +289,6 @@ class Transcripts:
         log.error("content cannot be encrypted", request_id=content.request_id, error=type(error).__name__)
         self._drop(content, "failed")
 
-    def _drop_all(self, contents: Iterable[Content], reason: str) -> None:
-        for content in contents:
-            self._drop(content, reason)
-
     def _drop(self, content: Content, reason: str) -> None:
         if content.is_there:
             self._contents -= 1
@@ -303,39 +308,39 @@ class Transcripts:
         """One part after the other; takes out those that are done."""
         until, turns = time.perf_counter() + SPREAD_S, self._turns
         await turns.give()
-        keys = await self._granted(chain.from_iterable(parts))
+        keys = await self._permitted(parts)
         while parts:
             part = parts[0]
             sealed = await sealing.together(part, keys, turns, failed=self._unsealable)
             await turns.give()
             (counts,) = await self._main([partial(storing.store, told=storing.told(part), sealed=sealed)])
-            for reason, count in counts:
-                self.decisions[reason] += count
+            self._count(counts, part)
             self._let_go(parts.popleft())
             if parts:
                 if not self._is_hurried():
                     await self._until_full(within_s=(until - time.perf_counter()) / len(parts))
                 await turns.give()
 
-    async def _granted(self, batch: Iterable[Content]) -> Mapping[Person, DataKey]:
+    async def _permitted(self, parts: Iterable[list[Content]]) -> Mapping[Person, DataKey]:
         """The keys of those of whom something may be stored. The content of all others is dropped, with the reason."""
-        wishes: defaultdict[Wish, list[Content]] = defaultdict(list)
-        for content in batch:
-            if content.is_there:
-                wishes[wish_of(content)].append(content)
-        asked = list(wishes)
+        there = [content for part in parts for content in part if content.is_there]
+        wishes = dict.fromkeys([content.wish for content in there])
+        asked = self._granted_lately.others(wishes)
+        refused: dict[Wish, str] = {}
         for start in range(0, len(asked), ASKED_MOST):
             some = asked[start : start + ASKED_MOST]
             (reasons,) = await self._main([partial(storing.refusals, wishes=some)])
-            for wish, reason in zip(some, reasons, strict=True):
-                if reason:
-                    self._drop_all(wishes.pop(wish), reason)
+            refused.update(reasons)
             await self._turns.give()
-        keys = await self._keys_of({wish[:2] for wish in wishes})
+        self._granted_lately.add([wish for wish in asked if wish not in refused])
+        granted = [wish for wish in wishes if wish not in refused] if refused else list(wishes)
+        keys = await self._keys_of({wish[:2] for wish in granted})
         await self._turns.give()
-        for wish, contents in wishes.items():
-            if wish[:2] not in keys:
-                self._drop_all(contents, "key_unavailable")
+        refused.update({wish: "key_unavailable" for wish in granted if wish[:2] not in keys})
+        if refused:
+            for content in there:
+                if reason := refused.get(content.wish):
+                    self._drop(content, reason)
         return keys
 
     async def _keys_of(self, people: set[Person]) -> Mapping[Person, DataKey]:
@@ -350,12 +355,12 @@ class Transcripts:
             return {}
 
 
-def _parts(batch: list[Content]) -> deque[list[Content]]:
+def _parts(batch: list[Content], number: int) -> deque[list[Content]]:
     """What is stored together. What people said stays together, as they are locked in each part."""
-    most = max(PART_LEAST, -(-len(batch) // PARTS))
+    most = max(PART_LEAST, -(-len(batch) // number))
     wishes: defaultdict[Wish, list[Content]] = defaultdict(list)
     for content in batch:
-        wishes[wish_of(content)].append(content)
+        wishes[content.wish].append(content)
     parts: deque[list[Content]] = deque()
     room = 0
     for content in chain.from_iterable(wishes.values()):

@@ -4,9 +4,10 @@ import asyncio
 import time
 from collections.abc import Callable
 
-TURN_S = 0.001
+TURN_S, LONG_TURN_S = 0.001, 0.004
 """For how long requests wait at most, but for a single piece that takes longer. Shorter turns cost more altogether,
-as each begins with cold caches: a content takes 55 µs in turns of 0.1 ms, 20 in those of 0.5 (ADR 33, 36)."""
+as each begins with cold caches: a content takes 55 µs in turns of 0.1 ms, 20 in those of 0.5 (ADR 33, 36). They are
+long while there are no moments without requests, as each of these waits for all others then."""
 
 PAUSE_MOST_S = 0.04
 """How long work waits for a moment in which no request is in hand. On busy processors there are some 30 of them a
@@ -46,15 +47,18 @@ class InHand:
     def __len__(self) -> int:
         return self._count
 
-    async def nobody(self, *, within_s: float) -> None:
-        """Waits for a moment without any, but not for longer."""
+    async def nobody(self, *, within_s: float) -> bool:
+        """Waits for a moment without any, but not for longer. Returns whether it has come."""
         await asyncio.sleep(0)
+        if self._count <= 0:
+            return True
         try:
             async with asyncio.timeout(within_s):
                 while self._count > 0:  # the next one may begin before whoever waits is woken
                     await self._nobody.wait()
         except TimeoutError:
-            return
+            return False
+        return True
 
     def _begin(self) -> None:
         if not self._count:
@@ -68,16 +72,20 @@ class InHand:
 
 
 class Turns:
-    """Of one piece of work: `await turns.give()` whenever `are_over`. There is no pause while `is_hurried`."""
+    """Of one piece of work: `await turns.give()` whenever `are_over`. There is no pause while `is_hurried`.
+
+    `are_long` tells whether there was no moment without requests when the last turn began.
+    """
 
     def __init__(self, in_hand: InHand, is_hurried: Callable[[], bool] = lambda: False) -> None:
         self._in_hand = in_hand
         self._is_hurried = is_hurried
+        self.are_long = False
         self.begin()
 
     def begin(self) -> None:
         """The turn begins now: to be called after every wait."""
-        self._until = time.perf_counter() + TURN_S
+        self._until = time.perf_counter() + (LONG_TURN_S if self.are_long else TURN_S)
 
     @property
     def are_over(self) -> bool:
@@ -89,5 +97,5 @@ class Turns:
         if self._is_hurried():
             await asyncio.sleep(0)
         else:
-            await self._in_hand.nobody(within_s=PAUSE_MOST_S)
+            self.are_long = not await self._in_hand.nobody(within_s=PAUSE_MOST_S)
         self.begin()

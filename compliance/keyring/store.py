@@ -3,11 +3,11 @@
 import threading
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from time import monotonic
 from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, connections
+from msgspec import Struct
 
 from compliance import envelope, erasure_gate
 from compliance.errors import DecryptionFailed, KeyStoreUnavailable
@@ -27,12 +27,14 @@ WHERE s.tenant_id = %s AND s.surrogate = ANY(%s) AND s.wrapped IS NOT NULL AND t
 """
 
 
-@dataclass(frozen=True, slots=True)
-class DataKey:
+class DataKey(Struct, frozen=True):
     """A person's key, ready to use. Forget it with the batch that it was read for."""
 
     id: UUID
-    key: bytes = field(repr=False)
+    key: bytes
+
+    def __repr__(self) -> str:
+        return f"DataKey({self.id})"  # logs may show it
 
 
 _lock = threading.Lock()
@@ -69,13 +71,19 @@ def subject_keys(tenant_id: int, surrogates: Collection[str]) -> dict[str, DataK
         rows = cursor.fetchall()
     if not rows:
         return {}
-    above = tenant_keys(tenant_id, having={version for _, _, _, version, _ in rows})
+    versions = {version for _, _, _, version, _ in rows}
+    above = tenant_keys(tenant_id, having=versions)
+    unwrappers = {version: envelope.Unwrapper(above[version]) for version in versions & above.keys()}
     return {
         surrogate: DataKey(
-            id, open_key(wrapped, under=above[version], context=place_of(tenant_id, surrogate, id), known_as=mark)
+            id,
+            checked(
+                unwrappers[version].unwrap(wrapped, context=place_of(tenant_id, surrogate, id)),
+                known_as=mark,
+            ),
         )
         for surrogate, id, wrapped, version, mark in rows
-        if version in above  # else it was destroyed since the query
+        if version in unwrappers  # else it was destroyed since the query
     }
 
 

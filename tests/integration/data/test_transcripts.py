@@ -19,9 +19,8 @@ from compliance.keyring.store import DataKey
 from compliance.lookups import lookup_of
 from compliance.models import ContentDecision, ContentPolicy, LegalHold, Purpose, Subject, Transcript
 from gateway import redaction, sealing, storing
-from gateway.content import Content
+from gateway.content import Content, Person
 from gateway.guards.base import Guarding
-from gateway.storing import Person
 from gateway.transcripts import Transcripts
 from gateway.turns import InHand
 from tests.factories import THE_SYSTEM

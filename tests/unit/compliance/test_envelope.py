@@ -1,6 +1,5 @@
 """Sealed records and wrapped keys."""
 
-from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
@@ -8,6 +7,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from compliance import envelope
 from compliance.envelope import Place
