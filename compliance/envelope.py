@@ -80,16 +80,16 @@ class Salt:
 
 
 class Sealer:
-    """Encrypts many records under one data key (32 bytes), which belong to `place` but for their ids.
+    """Encrypts many records under one data key (32 bytes; its id: 16), which belong to `place` but for their ids.
 
     HKDF's first step is done once for all of them, and its second one makes of each place a key of its own.
     """
 
     __slots__ = ("_before", "_behind", "_expand", "_head")
 
-    def __init__(self, key: bytes, *, key_id: UUID, place: Place, salt: Salt) -> None:
+    def __init__(self, key: bytes, *, key_id: bytes, place: Place, salt: Salt) -> None:
         self._expand = HMAC(salt.extract(key), _SHA256)
-        self._head = _START + key_id.bytes + salt.salt
+        self._head = _START + key_id + salt.salt
         self._before, self._behind = place.around_record_id()
 
     def seal(self, plaintext: bytes, *, record_id: str, nonce: bytes) -> bytes:
@@ -106,7 +106,7 @@ class Sealer:
 
 def seal_record(plaintext: bytes, *, key: bytes, key_id: UUID, place: Place) -> bytes:
     """Encrypts `plaintext` under a person's data key (32 bytes), bound to `place`."""
-    sealer = Sealer(key, key_id=key_id, place=place, salt=Salt())
+    sealer = Sealer(key, key_id=key_id.bytes, place=place, salt=Salt())
     return sealer.seal(plaintext, record_id=place.record_id, nonce=secrets.token_bytes(NONCE_BYTES))
 
 

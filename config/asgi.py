@@ -76,11 +76,11 @@ async def _live(receive: Any, send: Any) -> None:
 
 async def open_plane() -> Plane:
     """Connects the data plane to its databases, and begins to serve."""
-    main, ledger = await asyncio.to_thread(lambda: (libpq_params("default"), libpq_params("ledger")))
+    main, ledger, keys = await asyncio.to_thread(lambda: [libpq_params(name) for name in ("default", "ledger", "keys")])
     main["application_name"], ledger["application_name"] = "portcullis gateway policy", "portcullis gateway ledger"
     await asyncio.to_thread(tokenizer, ESTIMATED_WITH)  # or the first request would wait for it
     await asyncio.to_thread(engine_of(default_guarding()).prepare)  # the same
-    plane = Plane.make(main=main, ledger=ledger, listen=settings.POLICY_NOTIFICATIONS, status_of=status_of)
+    plane = Plane.make(main=main, ledger=ledger, keys=keys, listen=settings.POLICY_NOTIFICATIONS, status_of=status_of)
     plane.start()
     _data_plane.plane = plane
     memory.settle_in()

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from typing import Any
-from uuid import UUID
 
 import msgspec
 from msgspec import Struct
@@ -61,7 +60,7 @@ class Content(Struct, kw_only=True, gc=False):
     size: int
     reason: str = ""
     wish: Wish = (0, "", "", False)
-    key_id: UUID | None = None
+    key_id: str | None = None
     place: int = 0
     length: int = 0
     plain_bytes: int = 0

@@ -11,9 +11,10 @@ from django.conf import settings
 from accounts.actions import peppers, secret_uses
 from accounts.uses import Uses
 from compliance.contracts import ANONYMOUS, SYSTEM
-from gateway import compile, placeholder_rows, subject_keys, subject_rows
+from gateway import compile, placeholder_rows, subject_rows
 from gateway.actions import leaks, strangers
 from gateway.bridge import Bridge
+from gateway.content_keys import ContentKeys
 from gateway.deciding import Decisions
 from gateway.failed_keys import FailedKeys
 from gateway.hammering import Hammering
@@ -60,6 +61,7 @@ class Plane:
     moderating: Moderating
     bridge: Bridge
     keys_bridge: Bridge
+    content_keys: ContentKeys
     in_hand: InHand
     watch: PolicyWatch
     status_of: Callable[[BaseException], int]
@@ -80,6 +82,7 @@ class Plane:
         *,
         main: Mapping[str, Any],
         ledger: Mapping[str, Any],
+        keys: Mapping[str, Any],
         listen: bool,
         status_of: Callable[[BaseException], int],
     ) -> "Plane":
@@ -96,8 +99,11 @@ class Plane:
             new_per_minute=settings.NEW_SUBJECTS_PER_MINUTE,
             kept_s=KEPT_S if listen else KEPT_UNTOLD_S,
         )
-        client, keys, uses = Ledger(ledger), Bridge(keeps=True), Uses()
+        client, keeping, uses = Ledger(ledger), Bridge(keeps=True), Uses()
         upstream, in_hand = UpstreamClient(), InHand()
+        content_keys = ContentKeys(
+            {**keys, "application_name": "portcullis gateway keys"}, bridge=bridge, keeping=keeping
+        )
         return cls(
             snapshots=snapshots,
             subjects=subjects,
@@ -108,7 +114,7 @@ class Plane:
             ),
             transcripts=Transcripts(
                 {**main, "application_name": "portcullis gateway content"},
-                keys=lambda people: keys.run(lambda: subject_keys.of(people)),
+                keys=content_keys.of,
                 in_hand=in_hand,
                 most=settings.CONTENT_QUEUE_MOST,
                 most_bytes=settings.CONTENT_QUEUE_BYTES,
@@ -121,7 +127,8 @@ class Plane:
             upstream=upstream,
             moderating=Moderating(upstream, snapshots),
             bridge=bridge,
-            keys_bridge=keys,
+            keys_bridge=keeping,
+            content_keys=content_keys,
             in_hand=in_hand,
             watch=PolicyWatch(snapshots, subjects, main, listen=listen),
             status_of=status_of,
@@ -161,7 +168,7 @@ class Plane:
         await self.remembering.flush()
         await asyncio.gather(self.use_writer.flush(), return_exceptions=True)
         await asyncio.gather(self.ledger.close(), self.transcripts.close())
-        await asyncio.gather(self.decisions.close(), return_exceptions=True)
+        await asyncio.gather(self.decisions.close(), self.content_keys.close(), return_exceptions=True)
         await self.upstream.close()
         self.bridge.close()
         self.keys_bridge.close()

@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping
 
 from compliance.envelope import NONCE_BYTES, Salt, Sealer
-from compliance.keyring.store import DataKey
+from compliance.keyring.store import WrappedKey
 from compliance.transcripts import place_of
 from gateway import redaction
 from gateway.content import Content, Person, Wish
@@ -20,28 +20,27 @@ REDACTED_BYTES = 8 * 2**10
 
 async def together(
     part: Iterable[Content],
-    keys: Mapping[Person, DataKey],
+    keys: Mapping[Person, WrappedKey],
     turns: Turns,
     *,
     failed: Callable[[Content, Exception], None],
 ) -> bytes:
     """The sealed contents, one behind the other; says of each where it is. Costs least where people stay together.
 
-    `failed` is told of each that cannot be read or redacted; the others go on without it.
+    `failed` is told of each that cannot be read or redacted, or whose key does not open; the others go on without it.
     """
     sealed: list[bytes] = []
-    place, number, wish, sealer = 0, 0, None, None
+    place, wish, sealer = 0, None, None
     turns.begin()
     there = [content for content in part if content.is_there]
     salt, nonces = Salt(), secrets.token_bytes(NONCE_BYTES * len(there))
-    for content in there:
-        if sealer is None or content.wish != wish:
-            wish = content.wish
-            key = keys[wish[:2]]
-            sealer = _sealer(key, wish, salt)
-        nonce = nonces[NONCE_BYTES * number : NONCE_BYTES * (number + 1)]
-        number += 1
+    for content, start in zip(there, range(0, len(nonces), NONCE_BYTES), strict=True):
         try:
+            if sealer is None or content.wish != wish:
+                wish, sealer = content.wish, None
+                key = keys[wish[:2]]
+                sealer = _sealer(key, wish, salt)
+            nonce = nonces[start : start + NONCE_BYTES]
             if content.size > (REDACTED_BYTES if content.terms.redacted else THREAD_BYTES):
                 record = await asyncio.to_thread(_sealed, content, sealer, nonce)
                 turns.begin()
@@ -58,10 +57,10 @@ async def together(
     return b"".join(sealed)
 
 
-def _sealer(key: DataKey, wish: Wish, salt: Salt) -> Sealer:
+def _sealer(key: WrappedKey, wish: Wish, salt: Salt) -> Sealer:
     tenant_id, surrogate, purpose, _ = wish
     place = place_of(tenant_id=tenant_id, surrogate=surrogate, request_id="", purpose=purpose)
-    return Sealer(key.key, key_id=key.id, place=place, salt=salt)
+    return Sealer(key.opened(tenant_id, surrogate), key_id=key.id_bytes, place=place, salt=salt)
 
 
 def _sealed(content: Content, sealer: Sealer, nonce: bytes) -> bytes:

@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 import msgspec
 from msgspec import Struct
@@ -30,7 +29,7 @@ class Whose(Struct, frozen=True):
     purpose: str
     redacted: bool
     gpc: bool
-    key_id: UUID | None
+    key_id: str | None
     reason: str
 
 

@@ -17,18 +17,36 @@ log = structlog.get_logger("gateway.transcripts")
 
 def of(people: Collection[Person]) -> dict[Person, DataKey]:
     """The keys of those who have one; who has had none yet gets one. Whose keys cannot be read is left out."""
-    by_tenant: defaultdict[int, set[str]] = defaultdict(set)
-    for tenant_id, surrogate in people:
-        by_tenant[tenant_id].add(surrogate)
     found: dict[Person, DataKey] = {}
-    for tenant_id, surrogates in by_tenant.items():
+    for tenant_id, surrogates in _by_tenant(people).items():
         try:
             own = _with_another_try(tenant_id, surrogates)
         except ComplianceError as error:  # one tenant's trouble is not that of the others
-            log.warning("keys cannot be read", tenant_id=tenant_id, error=type(error).__name__)
+            complain(tenant_id, error)
             continue
         found.update({(tenant_id, surrogate): key for surrogate, key in own.items()})
     return found
+
+
+def make(people: Collection[Person]) -> None:
+    """Has each of those who never had a key get one, as far as that can be done."""
+    for tenant_id, surrogates in _by_tenant(people).items():
+        try:
+            _with_another_try(tenant_id, surrogates)
+        except ComplianceError as error:
+            complain(tenant_id, error)
+
+
+def complain(tenant_id: int, error: Exception) -> None:
+    """Says that a tenant's content cannot be stored now."""
+    log.warning("keys cannot be read", tenant_id=tenant_id, error=type(error).__name__)
+
+
+def _by_tenant(people: Collection[Person]) -> dict[int, set[str]]:
+    by_tenant: defaultdict[int, set[str]] = defaultdict(set)
+    for tenant_id, surrogate in people:
+        by_tenant[tenant_id].add(surrogate)
+    return by_tenant
 
 
 def _with_another_try(tenant_id: int, surrogates: set[str]) -> dict[str, DataKey]:

@@ -16,7 +16,8 @@ from operator import attrgetter
 import psycopg
 import structlog
 
-from compliance.keyring.store import DataKey
+from compliance.errors import DecryptionFailed
+from compliance.keyring.store import WrappedKey
 from gateway import sealing, storing
 from gateway.batches import RETRY_S, Caller, Params
 from gateway.content import Content, Person, Wish
@@ -67,7 +68,7 @@ as one is that another has taken the place of."""
 _WAITED = (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled)
 """Somebody else had it locked."""
 
-Keys = Callable[[Collection[Person]], Awaitable[Mapping[Person, DataKey]]]
+Keys = Callable[[Collection[Person]], Awaitable[Mapping[Person, WrappedKey]]]
 
 log = structlog.get_logger("gateway.transcripts")
 
@@ -287,7 +288,7 @@ class Transcripts:
 
     def _unsealable(self, content: Content, error: Exception) -> None:
         log.error("content cannot be encrypted", request_id=content.request_id, error=type(error).__name__)
-        self._drop(content, "failed")
+        self._drop(content, "key_unavailable" if isinstance(error, DecryptionFailed) else "failed")
 
     def _drop(self, content: Content, reason: str) -> None:
         if content.is_there:
@@ -321,7 +322,7 @@ class Transcripts:
                     await self._until_full(within_s=(until - time.perf_counter()) / len(parts))
                 await turns.give()
 
-    async def _permitted(self, parts: Iterable[list[Content]]) -> Mapping[Person, DataKey]:
+    async def _permitted(self, parts: Iterable[list[Content]]) -> Mapping[Person, WrappedKey]:
         """The keys of those of whom something may be stored. The content of all others is dropped, with the reason."""
         there = [content for part in parts for content in part if content.is_there]
         wishes = dict.fromkeys([content.wish for content in there])
@@ -343,7 +344,7 @@ class Transcripts:
                     self._drop(content, reason)
         return keys
 
-    async def _keys_of(self, people: set[Person]) -> Mapping[Person, DataKey]:
+    async def _keys_of(self, people: set[Person]) -> Mapping[Person, WrappedKey]:
         """None where they do not answer: what is handed over meanwhile must not wait for them."""
         if not people:
             return {}

@@ -15,6 +15,7 @@ from compliance.keyring.models import TenantKey
 from compliance.keyring.roots import root_keys
 
 DATABASE = "keys"
+_FINGERPRINT_BYTES = 32
 CACHED_S = 60.0
 """How long a process may remember a tenant's key. One that was destroyed opens nothing from then on all the same:
 people's keys are read together with what became of the key that wraps them."""
@@ -25,6 +26,46 @@ SELECT s.surrogate, s.id, s.wrapped, s.tenant_key_version, s.fingerprint
 FROM keys_subjectkey s JOIN keys_tenantkey t ON t.tenant_id = s.tenant_id AND t.version = s.tenant_key_version
 WHERE s.tenant_id = %s AND s.surrogate = ANY(%s) AND s.wrapped IS NOT NULL AND t.wrapped IS NOT NULL
 """
+
+READ_MANY = """
+SELECT asked.number, key.id::text, uuid_send(key.id) || key.wrapped || key.fingerprint, key.tenant_key_version
+FROM ROWS FROM (unnest(%s::bigint[]), jsonb_array_elements_text(%s::jsonb))
+    WITH ORDINALITY AS asked (tenant_id, surrogate, number)
+CROSS JOIN LATERAL (
+    SELECT one.* FROM keys_subjectkey AS one
+    WHERE one.tenant_id = asked.tenant_id AND one.surrogate = asked.surrogate AND one.wrapped IS NOT NULL LIMIT 1
+) AS key
+JOIN keys_tenantkey AS above
+  ON above.tenant_id = asked.tenant_id AND above.version = key.tenant_key_version AND above.wrapped IS NOT NULL
+"""
+"""The same of people of several tenants, for a connection of one's own: tenants' ids and surrogates go in, one for each
+person; for each who has a key comes who it is, counted from 1, and what a `WrappedKey` is made of."""
+
+
+class WrappedKey(Struct, frozen=True):
+    """A person's key as it lies in the database, with what opens it. `packed`: its id, itself and its fingerprint."""
+
+    id: str
+    packed: bytes
+    unwrapper: envelope.Unwrapper
+
+    @property
+    def id_bytes(self) -> bytes:
+        return self.packed[:16]
+
+    def opened(self, tenant_id: int, surrogate: str) -> bytes:
+        """The key of that person.
+
+        Raises:
+            DecryptionFailed: it is not theirs, or was altered.
+        """
+        key = self.unwrapper.unwrap(
+            self.packed[16:-_FINGERPRINT_BYTES], context=f"subject-key/{tenant_id}/{surrogate}/{self.id}"
+        )
+        return checked(key, known_as=self.packed[-_FINGERPRINT_BYTES:])
+
+    def __repr__(self) -> str:
+        return f"WrappedKey({self.id})"  # logs may show it
 
 
 class DataKey(Struct, frozen=True):
@@ -49,11 +90,27 @@ def tenant_keys(tenant_id: int, *, having: Collection[int] = ()) -> Mapping[int,
         NotReplayed: a database was restored, and the erasures since then are not replayed.
         DecryptionFailed: the root key of one is not at hand.
     """
+    return remembered_tenant_keys(tenant_id, having=having) or _read_tenant_keys(tenant_id)
+
+
+def remembered_tenant_keys(tenant_id: int, *, having: Collection[int] = ()) -> Mapping[int, bytes] | None:
+    """The same where they are remembered, without waiting for anything; else None."""
     with _lock:
         since, keys = _cached.get(tenant_id, (0.0, {}))
     if keys and monotonic() - since < CACHED_S and all(version in keys for version in having):
         return keys
-    return _read_tenant_keys(tenant_id)
+    return None
+
+
+def require_replayed() -> None:
+    """Lets pass where no database is behind the ledger of erasures: to be called before any key is read.
+
+    Raises:
+        KeyStoreUnavailable: one of the databases does not answer.
+        NotReplayed: one was restored, and the erasures since then were not replayed.
+    """
+    with answering():
+        erasure_gate.require_replayed()
 
 
 def subject_keys(tenant_id: int, surrogates: Collection[str]) -> dict[str, DataKey]:
@@ -64,8 +121,7 @@ def subject_keys(tenant_id: int, surrogates: Collection[str]) -> dict[str, DataK
         NotReplayed: a database was restored, and erasures since then were not replayed.
         DecryptionFailed: a row was altered or moved, or a root key is not at hand.
     """
-    with answering():
-        erasure_gate.require_replayed()
+    require_replayed()
     with answering(), connections[DATABASE].cursor() as cursor:
         cursor.execute(_READ, [tenant_id, list(surrogates)])
         rows = cursor.fetchall()

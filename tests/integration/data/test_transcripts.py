@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 
 from compliance import surrogates
 from compliance.actions import consents, content_policies, purposes
-from compliance.keyring.store import DataKey
+from compliance.keyring.store import WrappedKey
 from compliance.lookups import lookup_of
 from compliance.models import ContentDecision, ContentPolicy, LegalHold, Purpose, Subject, Transcript
 from gateway import redaction, sealing, storing
@@ -501,7 +501,7 @@ def test_content_waits_for_a_database_that_is_not_migrated_yet(story: Story, mon
     ("contents", "waiting_bytes", "hurried"), [(0, 0, False), (3, 40, False), (4, 0, True), (0, 50, True)]
 )
 def test_the_writer_hurries_long_before_room_is_short(contents: int, waiting_bytes: int, hurried: bool) -> None:
-    async def no_keys(people: Collection[Person]) -> dict[Person, DataKey]:
+    async def no_keys(people: Collection[Person]) -> dict[Person, WrappedKey]:
         return {}
 
     writer = Transcripts({}, keys=no_keys, in_hand=InHand(), most=8, most_bytes=100)

@@ -145,7 +145,8 @@ async def a_world(tenant: Tenant, secret: str, port: int, model: str) -> AsyncIt
     )
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port).start()
-    plane = Plane.make(main=libpq_params("default"), ledger=libpq_params("ledger"), listen=True, status_of=status_of)
+    main, ledger, keys = [libpq_params(name) for name in ("default", "ledger", "keys")]
+    plane = Plane.make(main=main, ledger=ledger, keys=keys, listen=True, status_of=status_of)
     plane.start()
     app = DataPlane()
     app.plane = plane
