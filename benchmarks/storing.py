@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from benchmarks.installation import Installation, Server
     from benchmarks.load import Plan
 
-PEOPLE = 32
-"""Who takes turns. `--people` for more: what is stored costs more the fewer of it are of one person."""
+PEOPLE = 1_000
+"""Who takes turns, so that each conversation of a batch is of somebody else. What several have said costs less."""
 ROUNDS, QUICK_ROUNDS = 48, 8
 """Even numbers. A ratio of two rounds is off by 5 % and more; that of 48 by 1."""
 STEADY_ROUNDS, QUICK_STEADY_ROUNDS = 24, 4
@@ -49,7 +49,7 @@ CYCLES, SECOND_S, PAST_IT_S = 20, 0.95, 0.05
 """How often turns follow each other in a round at the steady pace, and how long they are: what is stored gathers for a
 second from the first request on, and what is answered later would have to wait for the next."""
 
-DRAINED_S = 2.5
+DRAINED_S = 4.0
 """After a round, what it left is stored within that time, and counted to it."""
 
 MOST_CPU, MOST_P99 = 1.05, 1.05

@@ -8,7 +8,6 @@ and the commitment, so that AES-256-GCM's limits per key do not bind and a wrong
 import hashlib
 import hmac
 import secrets
-from functools import lru_cache
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -60,8 +59,21 @@ class Place(Struct, frozen=True):
 
     def around_record_id(self) -> tuple[bytes, bytes]:
         """What stands before and behind the record's id there."""
-        before = _common(str(self.tenant_id)) + _part(self.surrogate) + _common(self.record_type)
-        return before, _common(self.purpose) + _common(str(self.schema_version))
+        return Places(self).around_record_id(self.surrogate)
+
+
+class Places:
+    """Where records belong that differ from that of `like` by person and id only."""
+
+    __slots__ = ("_behind", "_tenant", "_type")
+
+    def __init__(self, like: Place) -> None:
+        self._tenant, self._type = _part(str(like.tenant_id)), _part(like.record_type)
+        self._behind = _part(like.purpose) + _part(str(like.schema_version))
+
+    def around_record_id(self, surrogate: str) -> tuple[bytes, bytes]:
+        """What stands before and behind the id of a record of that person."""
+        return self._tenant + _part(surrogate) + self._type, self._behind
 
 
 class Salt:
@@ -80,17 +92,18 @@ class Salt:
 
 
 class Sealer:
-    """Encrypts many records under one data key (32 bytes; its id: 16), which belong to `place` but for their ids.
+    """Encrypts many records under one data key (32 bytes; its id: 16), which belong to places that differ by their ids
+    only: `around` is what stands before and behind those.
 
     HKDF's first step is done once for all of them, and its second one makes of each place a key of its own.
     """
 
     __slots__ = ("_before", "_behind", "_expand", "_head")
 
-    def __init__(self, key: bytes, *, key_id: bytes, place: Place, salt: Salt) -> None:
+    def __init__(self, key: bytes, *, key_id: bytes, around: tuple[bytes, bytes], salt: Salt) -> None:
         self._expand = HMAC(salt.extract(key), _SHA256)
         self._head = _START + key_id + salt.salt
-        self._before, self._behind = place.around_record_id()
+        self._before, self._behind = around
 
     def seal(self, plaintext: bytes, *, record_id: str, nonce: bytes) -> bytes:
         """The record; `nonce` are 12 random bytes that nothing else was sealed with."""
@@ -106,7 +119,7 @@ class Sealer:
 
 def seal_record(plaintext: bytes, *, key: bytes, key_id: UUID, place: Place) -> bytes:
     """Encrypts `plaintext` under a person's data key (32 bytes), bound to `place`."""
-    sealer = Sealer(key, key_id=key_id.bytes, place=place, salt=Salt())
+    sealer = Sealer(key, key_id=key_id.bytes, around=place.around_record_id(), salt=Salt())
     return sealer.seal(plaintext, record_id=place.record_id, nonce=secrets.token_bytes(NONCE_BYTES))
 
 
@@ -188,12 +201,6 @@ def fingerprint(key: bytes) -> bytes:
 def _part(text: str) -> bytes:
     part = text.encode()
     return len(part).to_bytes(4, "big") + part
-
-
-@lru_cache(maxsize=1024)
-def _common(text: str) -> bytes:
-    """A part that many places have in common."""
-    return _part(text)
 
 
 def _derive(key: bytes, *, salt: bytes, info: bytes) -> tuple[bytes, bytes]:

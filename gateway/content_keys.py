@@ -16,7 +16,7 @@ from compliance.keyring.store import WrappedKey
 from gateway import subject_keys
 from gateway.batches import Caller, Cursor, Params
 from gateway.bridge import Bridge
-from gateway.content import Person
+from gateway.content import Wish
 
 TENANT_WITHIN_S = 3.0
 """How long a tenant's keys may take, which a provider of root keys may have to unwrap. Less than the whole may."""
@@ -35,36 +35,42 @@ class ContentKeys:
         self._bridge = bridge
         self._keeping = keeping
 
-    async def of(self, people: Collection[Person]) -> dict[Person, WrappedKey]:
-        """Of those who have one; who never had one gets one. Whose keys cannot be read is left out.
+    async def of(self, wishes: Collection[Wish]) -> dict[Wish, WrappedKey]:
+        """Of those of the people who have one; who never had one gets one. Whose keys cannot be read is left out.
 
         Raises:
             psycopg.Error, KeyStoreUnavailable, NotReplayed: no keys can be read now.
         """
         await self._keeping.run(store.require_replayed)
-        found = await self._read(list(people))
-        if missing := [person for person in people if person not in found]:
-            await self._bridge.run(lambda: subject_keys.make(missing))
-            found.update(await self._read(missing))
+        asked = list(wishes)
+        rows = await self._fetched(asked)
+        found = await self._openable(asked, rows)
+        if len(rows) < len(asked):
+            have = {number for number, _, _, _ in rows}
+            missing = [wish for number, wish in enumerate(asked, 1) if number not in have]
+            await self._bridge.run(lambda: subject_keys.make({wish[:2] for wish in missing}))
+            found.update(await self._openable(missing, await self._fetched(missing)))
         return found
 
     async def close(self) -> None:
         await self._rows.disconnect()
 
-    async def _read(self, people: list[Person]) -> dict[Person, WrappedKey]:
+    async def _fetched(self, wishes: list[Wish]) -> list[Row]:
         try:
-            rows = await self._rows(people)
+            return await self._rows(wishes)
         except (psycopg.OperationalError, psycopg.InterfaceError):  # the connection may have been cut since
-            rows = await self._rows(people)
+            return await self._rows(wishes)
+
+    async def _openable(self, wishes: list[Wish], rows: list[Row]) -> dict[Wish, WrappedKey]:
         versions: defaultdict[int, set[int]] = defaultdict(set)
         for number, _, _, version in rows:
-            versions[people[number - 1][0]].add(version)
+            versions[wishes[number - 1][0]].add(version)
         openers = await self._openers(versions)
-        found: dict[Person, WrappedKey] = {}
+        found: dict[Wish, WrappedKey] = {}
         for number, id, packed, version in rows:
-            person = people[number - 1]
-            if opener := openers.get((person[0], version)):  # else it was destroyed since, or is out of reach
-                found[person] = WrappedKey(id, packed, opener)
+            wish = wishes[number - 1]
+            if opener := openers.get((wish[0], version)):  # else it was destroyed since, or is out of reach
+                found[wish] = WrappedKey(id, packed, opener)
         return found
 
     async def _openers(self, versions: Mapping[int, set[int]]) -> dict[tuple[int, int], Unwrapper]:
@@ -88,9 +94,9 @@ class ContentKeys:
             return {}
 
 
-async def _rows(cursor: Cursor, people: list[Person]) -> list[Row]:
+async def _rows(cursor: Cursor, wishes: list[Wish]) -> list[Row]:
     """Their keys, as far as they have one."""
-    tenants = "{" + ",".join([str(tenant_id) for tenant_id, _ in people]) + "}"
-    surrogates = _encode([surrogate for _, surrogate in people]).decode()
+    tenants = "{" + ",".join([str(wish[0]) for wish in wishes]) + "}"
+    surrogates = _encode([wish[1] for wish in wishes]).decode()
     await cursor.execute(store.READ_MANY, (tenants, surrogates), binary=True)
     return list(await cursor.fetchall())

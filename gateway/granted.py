@@ -1,6 +1,7 @@
 """Of whom something was stored lately: so they need not be asked about before their next content is encrypted. Pure.
 
-A hint only: the INSERT decides. Where it objects, all are asked about again.
+A hint only: the INSERT decides. Where it objects, or where a person of any tenant is erased, restricted or enrolled
+again (`watch.py`), all are asked about again.
 """
 
 import time
@@ -25,7 +26,8 @@ class Granted:
         """Those that have to be asked about."""
         if time.monotonic() - self._since > KEPT_S or len(self._lately) >= MOST_KEPT // 2:
             self._before, self._lately, self._since = self._lately, set(), time.monotonic()
-        return [wish for wish in wishes if wish not in self._lately and wish not in self._before]
+        lately, before = self._lately, self._before
+        return [wish for wish in wishes if wish not in lately and wish not in before]
 
     def add(self, wishes: Iterable[Wish]) -> None:
         """They were asked about, and granted."""

@@ -17,6 +17,7 @@ from gateway.bridge import Bridge
 from gateway.content_keys import ContentKeys
 from gateway.deciding import Decisions
 from gateway.failed_keys import FailedKeys
+from gateway.granted import Granted
 from gateway.hammering import Hammering
 from gateway.known_ids import KnownIds
 from gateway.ledger import Ledger
@@ -100,7 +101,7 @@ class Plane:
             kept_s=KEPT_S if listen else KEPT_UNTOLD_S,
         )
         client, keeping, uses = Ledger(ledger), Bridge(keeps=True), Uses()
-        upstream, in_hand = UpstreamClient(), InHand()
+        upstream, in_hand, granted = UpstreamClient(), InHand(), Granted()
         content_keys = ContentKeys(
             {**keys, "application_name": "portcullis gateway keys"}, bridge=bridge, keeping=keeping
         )
@@ -115,6 +116,7 @@ class Plane:
             transcripts=Transcripts(
                 {**main, "application_name": "portcullis gateway content"},
                 keys=content_keys.of,
+                granted=granted,
                 in_hand=in_hand,
                 most=settings.CONTENT_QUEUE_MOST,
                 most_bytes=settings.CONTENT_QUEUE_BYTES,
@@ -130,7 +132,7 @@ class Plane:
             keys_bridge=keeping,
             content_keys=content_keys,
             in_hand=in_hand,
-            watch=PolicyWatch(snapshots, subjects, main, listen=listen),
+            watch=PolicyWatch(snapshots, subjects, granted, main, listen=listen),
             status_of=status_of,
             failed_keys=FailedKeys(settings.FAILED_KEYS_PER_MINUTE),
             known_ids=KnownIds(lambda public_ids: bridge.run(lambda: compile.known_ids(public_ids))),

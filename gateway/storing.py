@@ -76,9 +76,11 @@ async def refusals(cursor: Cursor, wishes: Sequence[Wish]) -> dict[Wish, str]:
 def told(part: Sequence[Content]) -> Told:
     """What the database is told of them; each request with the same id and time as before, when it is sent again."""
     people: dict[tuple[Wish, bool, str], int] = {}
-    kinds: dict[Kind, int] = {}
+    kinds: dict[tuple[int, str, str, bool], int] = {}
     whose: list[Whose] = []
+    kind: list[Kind] = []
     of_person: list[int] = []
+    of_kind: list[int] = []
     for content in part:
         person = (content.wish, content.gpc, content.reason)
         number = people.get(person)
@@ -86,7 +88,12 @@ def told(part: Sequence[Content]) -> Told:
             number = people[person] = len(people) + 1
             whose.append(Whose(*content.wish, content.gpc, content.key_id, content.reason))
         of_person.append(number)
-    of_kind = [kinds.setdefault(_kind(content), len(kinds) + 1) for content in part]
+        what = (content.principal.key_id, content.model, content.outcome, content.streamed)
+        number = kinds.get(what)
+        if number is None:
+            number = kinds[what] = len(kinds) + 1
+            kind.append(_kind(content))
+        of_kind.append(number)
     columns = (
         "{" + ",".join([content.request_id for content in part]) + "}",
         _times([content.began for content in part]),
@@ -96,7 +103,7 @@ def told(part: Sequence[Content]) -> Told:
         _integers([content.length for content in part]),
         _integers([content.plain_bytes for content in part]),
     )
-    return Told(_encode(whose).decode(), _encode(list(kinds)).decode(), columns)
+    return Told(_encode(whose).decode(), _encode(kind).decode(), columns)
 
 
 async def store(cursor: Cursor, told: Told, sealed: bytes) -> list[tuple[str, int]]:

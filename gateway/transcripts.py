@@ -20,15 +20,15 @@ from compliance.errors import DecryptionFailed
 from compliance.keyring.store import WrappedKey
 from gateway import sealing, storing
 from gateway.batches import RETRY_S, Caller, Params
-from gateway.content import Content, Person, Wish
+from gateway.content import Content, Wish
 from gateway.granted import Granted
 from gateway.turns import InHand, Turns
 
 BATCH_MOST = 1_000
 BATCH_BYTES = 4 * 2**20
-GATHERED_S = 1.0
+GATHERED_S, BUSY_GATHERED_S = 1.0, 2.0
 """How long the oldest of a batch has waited when it is taken, also while another was stored: the fewer batches there
-are, the less each of their items costs."""
+are, the less each of their items costs. Longer while there are no moments without requests."""
 
 SPREAD_S = 0.7
 """The parts of a batch are spread over so long, as what comes at once keeps requests waiting (ADR 37). Less than what
@@ -68,7 +68,7 @@ as one is that another has taken the place of."""
 _WAITED = (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled)
 """Somebody else had it locked."""
 
-Keys = Callable[[Collection[Person]], Awaitable[Mapping[Person, WrappedKey]]]
+Keys = Callable[[Collection[Wish]], Awaitable[Mapping[Wish, WrappedKey]]]
 
 log = structlog.get_logger("gateway.transcripts")
 
@@ -88,6 +88,7 @@ class Transcripts:
         most: int,
         most_bytes: int,
         in_hand: InHand,
+        granted: Granted,
         patience_s: float = PATIENCE_S,
     ) -> None:
         self._main = Caller(main, storing.do)
@@ -99,7 +100,7 @@ class Transcripts:
         self._waiting: deque[Content] = deque()
         self._aside: deque[Content] = deque()
         self._again: list[Content] = []
-        self._granted_lately = Granted()
+        self._granted = granted
         self._contents = 0
         self._waiting_bytes = 0
         self._under_way = 0
@@ -161,6 +162,10 @@ class Transcripts:
             self._full.set()
 
     @property
+    def _gathered_s(self) -> float:
+        return BUSY_GATHERED_S if self._turns.are_long else GATHERED_S
+
+    @property
     def _has_a_batch(self) -> bool:
         return len(self._waiting) >= BATCH_MOST or self._waiting_bytes >= BATCH_BYTES
 
@@ -170,7 +175,7 @@ class Transcripts:
                 self._arrived.clear()
                 self._idle.set()
                 await self._arrived.wait()
-            await self._until_full(within_s=GATHERED_S - self.lag_s)
+            await self._until_full(within_s=self._gathered_s - self.lag_s)
             await self._turns.give()
             parts = self._next()
             self._under_way = sum(map(len, parts))
@@ -255,16 +260,16 @@ class Transcripts:
         self.decisions.update(dict(decisions))
         stored = sum([content.is_there for content in part])
         if dict(decisions).get("", 0) < stored:
-            self._granted_lately.forget()
+            self._granted.forget()
 
     def _let_go(self, part: Collection[Content]) -> None:
         """Of what is done."""
         self._under_way -= len(part)
-        there = [content for content in part if content.is_there]
-        self._contents -= len(there)
-        self.queued_bytes -= sum([content.size for content in there])
-        for content in there:
-            content.let_go()
+        for content in part:
+            if content.is_there:
+                self._contents -= 1
+                self.queued_bytes -= content.size
+                content.let_go()
 
     def _give_up(self, part: Iterable[Content]) -> None:
         """On content that has waited for too long."""
@@ -322,37 +327,39 @@ class Transcripts:
                     await self._until_full(within_s=(until - time.perf_counter()) / len(parts))
                 await turns.give()
 
-    async def _permitted(self, parts: Iterable[list[Content]]) -> Mapping[Person, WrappedKey]:
+    async def _permitted(self, parts: Iterable[list[Content]]) -> Mapping[Wish, WrappedKey]:
         """The keys of those of whom something may be stored. The content of all others is dropped, with the reason."""
         there = [content for part in parts for content in part if content.is_there]
         wishes = dict.fromkeys([content.wish for content in there])
-        asked = self._granted_lately.others(wishes)
+        asked = self._granted.others(wishes)
         refused: dict[Wish, str] = {}
         for start in range(0, len(asked), ASKED_MOST):
             some = asked[start : start + ASKED_MOST]
             (reasons,) = await self._main([partial(storing.refusals, wishes=some)])
             refused.update(reasons)
             await self._turns.give()
-        self._granted_lately.add([wish for wish in asked if wish not in refused])
-        granted = [wish for wish in wishes if wish not in refused] if refused else list(wishes)
-        keys = await self._keys_of({wish[:2] for wish in granted})
+        self._granted.add([wish for wish in asked if wish not in refused])
+        for wish in refused:
+            del wishes[wish]
+        keys = await self._keys_of(wishes.keys())
         await self._turns.give()
-        refused.update({wish: "key_unavailable" for wish in granted if wish[:2] not in keys})
+        if len(keys) < len(wishes):
+            refused.update({wish: "key_unavailable" for wish in wishes if wish not in keys})
         if refused:
             for content in there:
                 if reason := refused.get(content.wish):
                     self._drop(content, reason)
         return keys
 
-    async def _keys_of(self, people: set[Person]) -> Mapping[Person, WrappedKey]:
+    async def _keys_of(self, wishes: Collection[Wish]) -> Mapping[Wish, WrappedKey]:
         """None where they do not answer: what is handed over meanwhile must not wait for them."""
-        if not people:
+        if not wishes:
             return {}
         try:
             async with asyncio.timeout(KEYS_WITHIN_S):
-                return await self._keys(people)
+                return await self._keys(wishes)
         except Exception as error:
-            log.warning("keys cannot be read", error=type(error).__name__, count=len(people))
+            log.warning("keys cannot be read", error=type(error).__name__, count=len(wishes))
             return {}
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 import structlog
 
+from gateway.granted import Granted
 from gateway.snapshot import Snapshots
 from gateway.subjects import Subjects
 
@@ -26,10 +27,17 @@ class PolicyWatch:
     """One connection of its own to the main database. Runs until cancelled; a lost connection is made anew."""
 
     def __init__(
-        self, snapshots: Snapshots, subjects: Subjects, connection_params: Mapping[str, Any], *, listen: bool
+        self,
+        snapshots: Snapshots,
+        subjects: Subjects,
+        granted: Granted,
+        connection_params: Mapping[str, Any],
+        *,
+        listen: bool,
     ) -> None:
         self._snapshots = snapshots
         self._subjects = subjects
+        self._granted = granted
         self._params = connection_params
         self._listen = listen
 
@@ -72,6 +80,7 @@ class PolicyWatch:
             self._snapshots.drop_all()
 
     def _person_changed(self, payload: str) -> None:
+        self._granted.forget()
         tenant, _, lookup = payload.partition("/")
         if tenant.isdecimal() and lookup:
             self._subjects.forget(int(tenant), lookup)

@@ -15,7 +15,7 @@ from compliance.keyring.models import TenantKey
 from compliance.keyring.roots import root_keys
 
 DATABASE = "keys"
-_FINGERPRINT_BYTES = 32
+_ID_BYTES, _MARK_BYTES = 16, 32
 CACHED_S = 60.0
 """How long a process may remember a tenant's key. One that was destroyed opens nothing from then on all the same:
 people's keys are read together with what became of the key that wraps them."""
@@ -42,27 +42,22 @@ JOIN keys_tenantkey AS above
 person; for each who has a key comes who it is, counted from 1, and what a `WrappedKey` is made of."""
 
 
-class WrappedKey(Struct, frozen=True):
+class WrappedKey(Struct, frozen=True, gc=False):
     """A person's key as it lies in the database, with what opens it. `packed`: its id, itself and its fingerprint."""
 
     id: str
     packed: bytes
     unwrapper: envelope.Unwrapper
 
-    @property
-    def id_bytes(self) -> bytes:
-        return self.packed[:16]
-
-    def opened(self, tenant_id: int, surrogate: str) -> bytes:
-        """The key of that person.
+    def opened(self, tenant_id: int, surrogate: str) -> tuple[bytes, bytes]:
+        """The id and the key of that person.
 
         Raises:
             DecryptionFailed: it is not theirs, or was altered.
         """
-        key = self.unwrapper.unwrap(
-            self.packed[16:-_FINGERPRINT_BYTES], context=f"subject-key/{tenant_id}/{surrogate}/{self.id}"
-        )
-        return checked(key, known_as=self.packed[-_FINGERPRINT_BYTES:])
+        packed, context = self.packed, f"subject-key/{tenant_id}/{surrogate}/{self.id}"
+        key = self.unwrapper.unwrap(packed[_ID_BYTES:-_MARK_BYTES], context=context)
+        return packed[:_ID_BYTES], checked(key, known_as=packed[-_MARK_BYTES:])
 
     def __repr__(self) -> str:
         return f"WrappedKey({self.id})"  # logs may show it

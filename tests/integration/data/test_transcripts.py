@@ -19,7 +19,8 @@ from compliance.keyring.store import WrappedKey
 from compliance.lookups import lookup_of
 from compliance.models import ContentDecision, ContentPolicy, LegalHold, Purpose, Subject, Transcript
 from gateway import redaction, sealing, storing
-from gateway.content import Content, Person
+from gateway.content import Content, Wish
+from gateway.granted import Granted
 from gateway.guards.base import Guarding
 from gateway.transcripts import Transcripts
 from gateway.turns import InHand
@@ -501,10 +502,10 @@ def test_content_waits_for_a_database_that_is_not_migrated_yet(story: Story, mon
     ("contents", "waiting_bytes", "hurried"), [(0, 0, False), (3, 40, False), (4, 0, True), (0, 50, True)]
 )
 def test_the_writer_hurries_long_before_room_is_short(contents: int, waiting_bytes: int, hurried: bool) -> None:
-    async def no_keys(people: Collection[Person]) -> dict[Person, WrappedKey]:
+    async def no_keys(wishes: Collection[Wish]) -> dict[Wish, WrappedKey]:
         return {}
 
-    writer = Transcripts({}, keys=no_keys, in_hand=InHand(), most=8, most_bytes=100)
+    writer = Transcripts({}, keys=no_keys, in_hand=InHand(), granted=Granted(), most=8, most_bytes=100)
     writer._contents, writer.queued_bytes = contents, waiting_bytes
     assert writer._is_hurried() is hurried
 

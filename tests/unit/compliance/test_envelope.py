@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from compliance import envelope
-from compliance.envelope import Place
+from compliance.envelope import Place, Places, Salt, Sealer
 from compliance.errors import DecryptionFailed, WrongKey
 
 KEY = b"k" * 32
@@ -68,7 +68,7 @@ def test_a_record_opens_in_its_own_place_only(there: Place, elsewhere: Place) ->
 def test_a_moved_record_does_not_open(moved: dict[str, object]) -> None:
     sealed = envelope.seal_record(b"secret", key=KEY, key_id=KEY_ID, place=PLACE)
     with pytest.raises(DecryptionFailed):
-        envelope.open_record(sealed, key=KEY, place=replace(PLACE, **moved))  # type: ignore[arg-type]
+        envelope.open_record(sealed, key=KEY, place=replace(PLACE, **moved))
 
 
 @given(places, places)
@@ -138,6 +138,23 @@ def test_the_vectors_of_rfc_5869(key: str, salt: str, info: str, expected: str) 
     one, other = envelope._derive(bytes.fromhex(key), salt=bytes.fromhex(salt), info=bytes.fromhex(info))
     wanted = bytes.fromhex(expected)
     assert (one + other)[: len(wanted)] == wanted
+
+
+@given(st.lists(st.tuples(keys, places, st.binary(max_size=50)), min_size=2, max_size=6))
+def test_records_that_share_a_salt_open_like_any_others(records: list[tuple[bytes, Place, bytes]]) -> None:
+    """Under keys and in places of their own; `Places` says of many what each of them says."""
+    salt = Salt()
+    for number, (key, place, plaintext) in enumerate(records):
+        around = Places(replace(place, surrogate="eu_somebody_else")).around_record_id(place.surrogate)
+        sealer = Sealer(key, key_id=KEY_ID.bytes, around=around, salt=salt)
+        sealed = sealer.seal(plaintext, record_id=place.record_id, nonce=number.to_bytes(12, "big"))
+        assert sealed[21:53] == salt.salt
+        assert envelope.key_id_of(sealed) == KEY_ID
+        assert envelope.open_record(sealed, key=key, place=place) == plaintext
+
+
+def test_salts_are_random() -> None:
+    assert len({Salt().salt for _ in range(100)}) == 100
 
 
 @given(keys, keys, words)

@@ -132,3 +132,33 @@ def test_others_come_first_all_the_same(hurried: bool) -> None:
         return seen
 
     assert asyncio.run(order()) == ["a request", "work"]
+
+
+def test_turns_are_long_while_there_is_no_moment_without_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "PAUSE_MOST_S", 0.01)
+
+    async def told() -> list[bool]:
+        in_hand, seen = InHand(), list[bool]()
+        work = Turns(in_hand)
+        for _ in range(2):
+            await work.give()
+            seen.append(work.are_long)
+            with in_hand.one_more:
+                await work.give()
+                seen.append(work.are_long)
+        await work.give()
+        return [*seen, work.are_long]
+
+    assert asyncio.run(told()) == [False, True, False, True, False]
+
+
+def test_a_long_turn_ends_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(time, "perf_counter", lambda: now)
+    work = Turns(InHand())
+    work.are_long = True
+    work.begin()
+    now += turns.TURN_S
+    seen = [work.are_over]
+    now += turns.LONG_TURN_S - turns.TURN_S
+    assert [*seen, work.are_over] == [False, True]
