@@ -6,7 +6,7 @@ So nothing waits for a timer, a quiet gateway answers at once, and a busy one ma
 import asyncio
 import select
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import psycopg
@@ -28,11 +28,23 @@ Answer = TypeVar("Answer")
 
 
 class Caller(Generic[Item, Answer]):
-    """One dedicated connection and the function that is called over it, with a cursor that is used again and again."""
+    """One dedicated connection and the function that is called over it, with a cursor that is used again and again.
 
-    def __init__(self, params: Params, call: Callable[[Cursor, list[Item]], Awaitable[list[Answer]]]) -> None:
+    `settings` hold for the connection, as `SET` takes them.
+    """
+
+    def __init__(
+        self,
+        params: Params,
+        call: Callable[[Cursor, list[Item]], Awaitable[list[Answer]]],
+        *,
+        settings: Sequence[str] = (),
+    ) -> None:
         self._params = params
         self._call = call
+        # What locks and then looks must see what was committed while it waited, whatever the database's default is.
+        isolation = "default_transaction_isolation = 'read committed'"
+        self._settings = (f"statement_timeout = {STATEMENT_TIMEOUT_MS}", isolation, *settings)
         self._connection: psycopg.AsyncConnection[Any] | None = None
         self._cursor: Cursor | None = None
 
@@ -55,9 +67,8 @@ class Caller(Generic[Item, Answer]):
                 **self._params, autocommit=True, prepare_threshold=0
             )
             self._cursor = self._connection.cursor()
-            await self._cursor.execute(f"SET statement_timeout = {STATEMENT_TIMEOUT_MS}")
-            # What locks and then looks must see what was committed while it waited, whatever the database's default is.
-            await self._cursor.execute("SET default_transaction_isolation = 'read committed'")
+            for setting in self._settings:
+                await self._cursor.execute(f"SET {setting}".encode())
         return self._cursor
 
     async def disconnect(self) -> None:

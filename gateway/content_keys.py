@@ -31,7 +31,7 @@ class ContentKeys:
 
     def __init__(self, keys: Params, *, bridge: Bridge, keeping: Bridge) -> None:
         # Planned once; a person's key is looked up by its index, whatever there was of them when that was.
-        self._rows = Caller({**keys, "options": "-c enable_seqscan=off"}, _rows)
+        self._rows = Caller(keys, _rows, settings=["enable_seqscan = off"])
         self._bridge = bridge
         self._keeping = keeping
 
