@@ -61,7 +61,6 @@ class Plane:
     upstream: UpstreamClient
     moderating: Moderating
     bridge: Bridge
-    keys_bridge: Bridge
     content_keys: ContentKeys
     in_hand: InHand
     watch: PolicyWatch
@@ -100,10 +99,10 @@ class Plane:
             new_per_minute=settings.NEW_SUBJECTS_PER_MINUTE,
             kept_s=KEPT_S if listen else KEPT_UNTOLD_S,
         )
-        client, keeping, uses = Ledger(ledger), Bridge(keeps=True), Uses()
+        client, uses = Ledger(ledger), Uses()
         upstream, in_hand, granted = UpstreamClient(), InHand(), Granted()
         content_keys = ContentKeys(
-            {**keys, "application_name": "portcullis gateway keys"}, bridge=bridge, keeping=keeping
+            {**keys, "application_name": "portcullis gateway keys"}, threads=Bridge(), keeping=Bridge(keeps=True)
         )
         return cls(
             snapshots=snapshots,
@@ -129,7 +128,6 @@ class Plane:
             upstream=upstream,
             moderating=Moderating(upstream, snapshots),
             bridge=bridge,
-            keys_bridge=keeping,
             content_keys=content_keys,
             in_hand=in_hand,
             watch=PolicyWatch(snapshots, subjects, granted, main, listen=listen),
@@ -173,7 +171,6 @@ class Plane:
         await asyncio.gather(self.decisions.close(), self.content_keys.close(), return_exceptions=True)
         await self.upstream.close()
         self.bridge.close()
-        self.keys_bridge.close()
 
 
 async def _forever(work: Callable[[], Awaitable[None]]) -> None:

@@ -22,24 +22,19 @@ def of(people: Collection[Person]) -> dict[Person, DataKey]:
         try:
             own = _with_another_try(tenant_id, surrogates)
         except ComplianceError as error:  # one tenant's trouble is not that of the others
-            complain(tenant_id, error)
+            log.warning("keys cannot be read", tenant_id=tenant_id, error=type(error).__name__)
             continue
         found.update({(tenant_id, surrogate): key for surrogate, key in own.items()})
     return found
 
 
-def make(people: Collection[Person]) -> None:
-    """Has each of those who never had a key get one, as far as that can be done."""
-    for tenant_id, surrogates in _by_tenant(people).items():
-        try:
-            _with_another_try(tenant_id, surrogates)
-        except ComplianceError as error:
-            complain(tenant_id, error)
+def make(tenant_id: int, surrogates: Collection[str]) -> None:
+    """Has each of those people of a tenant get a key who never had one.
 
-
-def complain(tenant_id: int, error: Exception) -> None:
-    """Says that a tenant's content cannot be stored now."""
-    log.warning("keys cannot be read", tenant_id=tenant_id, error=type(error).__name__)
+    Raises:
+        KeyStoreUnavailable, DecryptionFailed, NotReplayed: it cannot be made now.
+    """
+    _with_another_try(tenant_id, set(surrogates))
 
 
 def _by_tenant(people: Collection[Person]) -> dict[int, set[str]]:

@@ -8,7 +8,7 @@ INSERT decides all the same. Content that cannot be stored is dropped; the decis
 import asyncio
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import chain, groupby
 from operator import attrgetter
@@ -332,24 +332,30 @@ class Transcripts:
         there = [content for part in parts for content in part if content.is_there]
         wishes = dict.fromkeys([content.wish for content in there])
         asked = self._granted.others(wishes)
-        refused: dict[Wish, str] = {}
-        for start in range(0, len(asked), ASKED_MOST):
-            some = asked[start : start + ASKED_MOST]
-            (reasons,) = await self._main([partial(storing.refusals, wishes=some)])
-            refused.update(reasons)
-            await self._turns.give()
+        refused = await self._refusals(asked)
         self._granted.add([wish for wish in asked if wish not in refused])
         for wish in refused:
             del wishes[wish]
         keys = await self._keys_of(wishes.keys())
         await self._turns.give()
         if len(keys) < len(wishes):
-            refused.update({wish: "key_unavailable" for wish in wishes if wish not in keys})
+            lost = [wish for wish in wishes if wish not in keys]
+            refused.update(dict.fromkeys(lost, "key_unavailable") | await self._refusals(lost))  # erased since, perhaps
         if refused:
             for content in there:
                 if reason := refused.get(content.wish):
                     self._drop(content, reason)
         return keys
+
+    async def _refusals(self, wishes: Sequence[Wish]) -> dict[Wish, str]:
+        """Of whom nothing may be stored, and why not."""
+        refused: dict[Wish, str] = {}
+        for start in range(0, len(wishes), ASKED_MOST):
+            some = wishes[start : start + ASKED_MOST]
+            (reasons,) = await self._main([partial(storing.refusals, wishes=some)])
+            refused.update(reasons)
+            await self._turns.give()
+        return refused
 
     async def _keys_of(self, wishes: Collection[Wish]) -> Mapping[Wish, WrappedKey]:
         """None where they do not answer: what is handed over meanwhile must not wait for them."""

@@ -13,7 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from compliance import envelope
-from compliance.actions import consents
+from compliance.actions import consents, keys
 from compliance.keyring import store
 from compliance.keyring.models import SubjectKey
 from compliance.keyring.store import WrappedKey
@@ -122,10 +122,15 @@ def test_a_tenant_whose_keys_take_long_has_no_other_wait_for_them(
         monkeypatch.setattr(store, "tenant_keys", slow)
         try:
             with capture_logs() as logs:
-                assert (await world.plane.content_keys.of([theirs, mine])).keys() == {mine}
+                for _ in range(2):
+                    assert (await world.plane.content_keys.of([theirs, mine])).keys() == {mine}
         finally:
             answers.set()
-        assert {(line["event"], line["tenant_id"]) for line in logs} == {("keys cannot be read", other.tenant_id)}
+        assert [(line["event"], line["tenant_id"], line["error"]) for line in logs] == [
+            ("keys cannot be read", other.tenant_id, error) for error in ("TimeoutError", "still waiting")
+        ], "it has no more than one thread"
+        while world.plane.content_keys._busy:
+            await asyncio.sleep(0.01)
         assert (await world.plane.content_keys.of([theirs, mine])).keys() == {mine, theirs}
 
     story(tell)
@@ -180,6 +185,24 @@ def test_a_withdrawal_holds_for_the_next_content_although_nobody_is_asked_about_
         assert bob.surrogate in seen
         assert len(seen) == 2
         assert await there(the_decision, second) == (False, "withdrawn")
+
+    story(tell)
+
+
+def test_whose_key_is_gone_is_told_why(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Although they were granted a moment ago, and nobody told the gateway."""
+
+    def gone(ada: Subject) -> None:
+        consents.withdraw(subject=ada, purpose=STORE, by=THE_SYSTEM)
+        keys.destroy_subject_keys(tenant_id=ada.tenant_id, surrogates=[ada.surrogate], by=THE_SYSTEM)
+
+    async def tell(world: World) -> None:
+        ada = await there(consenting, world)
+        assert await there(the_decision, await asked(world)) == (True, "")
+        await there(gone, ada)
+        with monkeypatch.context() as patched:
+            patched.setattr(world.plane.transcripts._granted, "forget", lambda: None)
+            assert await there(the_decision, await asked(world)) == (False, "withdrawn")
 
     story(tell)
 
