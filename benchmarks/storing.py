@@ -49,7 +49,7 @@ CYCLES, SECOND_S, PAST_IT_S = 20, 0.95, 0.05
 """How often turns follow each other in a round at the steady pace, and how long they are: what is stored gathers for a
 second from the first request on, and what is answered later would have to wait for the next."""
 
-DRAINED_S = 4.0
+DRAINED_S = 2.5
 """After a round, what it left is stored within that time, and counted to it."""
 
 MOST_CPU, MOST_P99 = 1.05, 1.05

@@ -22,8 +22,8 @@ from gateway.bridge import Bridge
 from gateway.content import Wish
 
 TENANT_WITHIN_S = 2.0
-"""How long it may take to make keys for a tenant's people, or to read its own, which a provider of root keys may have to
-unwrap. Both together take less than the whole may."""
+"""How long it may take to make keys for a tenant's people, or to read its own, which a provider of root keys may have
+to unwrap. Both together take less than the whole may."""
 
 Row = tuple[int, str, bytes, int]
 T = TypeVar("T")

@@ -26,9 +26,9 @@ from gateway.turns import InHand, Turns
 
 BATCH_MOST = 1_000
 BATCH_BYTES = 4 * 2**20
-GATHERED_S, BUSY_GATHERED_S = 1.0, 2.0
+GATHERED_S = 1.0
 """How long the oldest of a batch has waited when it is taken, also while another was stored: the fewer batches there
-are, the less each of their items costs. Longer while there are no moments without requests."""
+are, the less each of their items costs."""
 
 SPREAD_S = 0.7
 """The parts of a batch are spread over so long, as what comes at once keeps requests waiting (ADR 37). Less than what
@@ -162,10 +162,6 @@ class Transcripts:
             self._full.set()
 
     @property
-    def _gathered_s(self) -> float:
-        return BUSY_GATHERED_S if self._turns.are_long else GATHERED_S
-
-    @property
     def _has_a_batch(self) -> bool:
         return len(self._waiting) >= BATCH_MOST or self._waiting_bytes >= BATCH_BYTES
 
@@ -175,7 +171,7 @@ class Transcripts:
                 self._arrived.clear()
                 self._idle.set()
                 await self._arrived.wait()
-            await self._until_full(within_s=self._gathered_s - self.lag_s)
+            await self._until_full(within_s=GATHERED_S - self.lag_s)
             await self._turns.give()
             parts = self._next()
             self._under_way = sum(map(len, parts))
