@@ -168,8 +168,9 @@ class Plane:
         await self.remembering.flush()
         await asyncio.gather(self.use_writer.flush(), return_exceptions=True)
         await asyncio.gather(self.ledger.close(), self.transcripts.close())
-        await asyncio.gather(self.decisions.close(), self.content_keys.close(), return_exceptions=True)
+        await asyncio.gather(self.decisions.close(), return_exceptions=True)
         await self.upstream.close()
+        await self.content_keys.close()  # last, as a thread may be waiting for a provider of root keys
         self.bridge.close()
 
 
