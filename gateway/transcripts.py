@@ -253,10 +253,10 @@ class Transcripts:
             parts.extend(list(chain.from_iterable(half)) for half in (people[:middle], people[middle:]))
 
     def _count(self, decisions: Iterable[tuple[str, int]], part: Iterable[Content]) -> None:
-        self.decisions.update(dict(decisions))
-        stored = sum([content.is_there for content in part])
-        if dict(decisions).get("", 0) < stored:
-            self._granted.forget()
+        counts = dict(decisions)
+        self.decisions.update(counts)
+        if counts.get("", 0) < sum([content.is_there for content in part]):
+            self._granted.forget()  # the INSERT objected to somebody
 
     def _let_go(self, part: Collection[Content]) -> None:
         """Of what is done."""

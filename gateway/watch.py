@@ -57,6 +57,7 @@ class PolicyWatch:
                 await connection.execute(f"LISTEN {CHANNEL}")
                 await connection.execute(f"LISTEN {SUBJECTS_CHANNEL}")
                 self._subjects.forget_all()  # what was notified before is lost
+                self._granted.forget()
             while True:
                 await self._compare(connection)
                 await self._wait(connection)

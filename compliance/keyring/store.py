@@ -55,8 +55,8 @@ class WrappedKey(Struct, frozen=True, gc=False):
         Raises:
             DecryptionFailed: it is not theirs, or was altered.
         """
-        packed, context = self.packed, f"subject-key/{tenant_id}/{surrogate}/{self.id}"
-        key = self.unwrapper.unwrap(packed[_ID_BYTES:-_MARK_BYTES], context=context)
+        packed, place = self.packed, place_of(tenant_id, surrogate, self.id)
+        key = self.unwrapper.unwrap(packed[_ID_BYTES:-_MARK_BYTES], context=place)
         return packed[:_ID_BYTES], checked(key, known_as=packed[-_MARK_BYTES:])
 
     def __repr__(self) -> str:
@@ -148,7 +148,7 @@ def forget(tenant_id: int | None = None) -> None:
             _cached.pop(tenant_id, None)
 
 
-def place_of(tenant_id: int, surrogate: str, id: UUID) -> str:
+def place_of(tenant_id: int, surrogate: str, id: UUID | str) -> str:
     """Where a person's wrapped key belongs."""
     return f"subject-key/{tenant_id}/{surrogate}/{id}"
 

@@ -207,8 +207,8 @@ def test_whose_key_is_gone_is_told_why(story: Story, monkeypatch: pytest.MonkeyP
     story(tell)
 
 
-def test_somebody_elses_erasure_has_all_asked_about_again(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
-    """So no gateway goes on knowing whom it stored something of."""
+def test_somebody_elses_restriction_has_all_asked_about_again(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As an erasure has, so that no gateway goes on knowing whom it stored something of."""
     seen = asked_about(monkeypatch)
 
     async def tell(world: World) -> None:
